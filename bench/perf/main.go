@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Perf is the probe: it measures what an application gets from the library's
+// public API, and speaks plain ZeroMQ, so that a program on any other library
+// can be the other side. bench/libzmq/perf.c is the same program on libzmq.
+//
+//	perf thr-pull -bind EP -size B -count N         perf thr-push -connect EP -size B -count N
+//	perf lat-rep  -bind EP -size B -count N         perf lat-req  -connect EP -size B -count N
+//	perf fan-pub  -bind EP -size B -count N -subs K perf fan-sub  -connect EP -size B -count N -subs K
+//	perf inproc-thr -size B -count N                perf inproc-lat -size B -count N
+//	perf conns-router -bind EP -count K             perf conns-dealer -connect EP -count K
+//
+//	-hwm H      high-water mark in both directions; 0: none (default 1000, fan 0)
+//	-loops L    I/O loops (default: the library's)
+//	-recv R     into or iter: RecvInto, or ranging over Messages (default into)
+//	-timeout D  for the whole run, the final Close included (default 60s)
+//
+// thr-pull, lat-req, fan-sub, inproc-* and conns-router print one line of JSON;
+// text for people goes to standard error. Exit status 1 means an error, a wrong
+// size or count, loss, or timeout; 2 means bad flags.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/zwire-mq/zwire/socket"
+)
+
+const (
+	exitFailed   = 1
+	exitBadFlags = 2
+)
+
+// A probe is one run of one operation.
+type probe struct {
+	settings
+	context *socket.Context
+	stderr  io.Writer
+}
+
+// An outcome may hold both: a report that counts what was lost is printed, and
+// the run has failed.
+type outcome struct {
+	report any
+	err    error
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(arguments []string, stdout, stderr io.Writer) int {
+	operation, settings, err := parseFlags(arguments, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "perf: %v\n", err)
+		return exitBadFlags
+	}
+	result := execute(operation, settings, stderr)
+	if result.report != nil {
+		if err := json.NewEncoder(stdout).Encode(result.report); err != nil {
+			result.err = errors.Join(result.err, err)
+		}
+	}
+	if result.err != nil {
+		fmt.Fprintf(stderr, "perf: %s: %v\n", operation.name, result.err)
+		return exitFailed
+	}
+	return 0
+}
+
+// execute gives up when the time is over wherever the operation stands, since
+// the Close of a sender waits as long as its peer does.
+func execute(operation operation, settings settings, stderr io.Writer) outcome {
+	ctx, cancel := context.WithTimeout(context.Background(), settings.timeout)
+	defer cancel()
+	done := make(chan outcome, 1)
+	go func() {
+		zwireContext, err := socket.NewContext(&socket.ContextOptions{Loops: settings.loops})
+		if err != nil {
+			done <- outcome{err: err}
+			return
+		}
+		report, err := operation.run(ctx, &probe{settings, zwireContext, stderr})
+		done <- outcome{report, err}
+	}()
+	select {
+	case result := <-done:
+		return result
+	case <-ctx.Done():
+		return outcome{err: fmt.Errorf("timeout after %v", settings.timeout)}
+	}
+}

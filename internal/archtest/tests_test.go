@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archtest
+
+import (
+	"fmt"
+	"go/ast"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func sleepRule() rule {
+	return rule{
+		name:  "sleep",
+		check: checkSleep,
+		bad: []sample{
+			{map[string]string{"socket/a_test.go": "package socket\nimport \"time\"\nfunc f() { time.Sleep(1) }"}, "socket/a_test.go:3: time.Sleep"},
+			{map[string]string{"socket/a_test.go": "package socket\nimport t \"time\"\nvar sleep = t.Sleep"}, "time.Sleep"},
+		},
+		good: []sample{
+			{files: map[string]string{
+				"socket/a.go": "package socket\nimport \"time\"\nfunc f() { time.Sleep(1) }",
+				"socket/b_test.go": "package socket\nimport (\n\"testing\"\n\"testing/synctest\"\n\"time\"\n)\n" +
+					"func TestA(t *testing.T) { synctest.Test(t, func(*testing.T) { time.Sleep(1) }) }",
+			}},
+		},
+	}
+}
+
+// checkSleep finds sleeping tests. Where a file uses synctest.Test, sleeping
+// is how fake time passes.
+func checkSleep(t tree) []string {
+	var findings []string
+	for _, s := range t.module() {
+		if !s.test {
+			continue
+		}
+		imports, fake := s.imports(), false
+		var sleeps []string
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			selector, ok := node.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			switch qualified(imports, selector) {
+			case "testing/synctest.Test":
+				fake = true
+			case "time.Sleep":
+				sleeps = append(sleeps, s.finding(node.Pos(), "time.Sleep in a test: wait for the event, or use synctest.Test"))
+			}
+			return true
+		})
+		if !fake {
+			findings = append(findings, sleeps...)
+		}
+	}
+	return findings
+}
+
+// parserFolders must have a fuzz function whatever their functions are called:
+// they read what a peer or a user wrote.
+func parserFolders() []string {
+	return []string{"internal/subtrie", "internal/wire", "internal/zmtp", "transport"}
+}
+
+// parserName matches exported functions that read foreign bytes.
+func parserName() *regexp.Regexp {
+	return regexp.MustCompile(`^(Parse|Split|Decode|Unmarshal)([A-Z]|$)`)
+}
+
+func fuzzRule() rule {
+	const fuzz = "package zmtp\nimport \"testing\"\nfunc FuzzAll(f *testing.F) { ParseReady(nil) }"
+	return rule{
+		name:  "fuzz",
+		check: checkFuzz,
+		bad: []sample{
+			{map[string]string{"transport/a.go": "package transport"}, "transport reads foreign bytes: it needs a Fuzz function"},
+			{map[string]string{"internal/zmtp/a.go": "package zmtp\nfunc ParseReady([]byte) {}\nfunc SplitFrame([]byte) {}", "internal/zmtp/a_test.go": fuzz}, "a.go:3: no file with a Fuzz function beside it uses SplitFrame"},
+			{map[string]string{"socket/a.go": "package socket\ntype x int\nfunc (x) Decode() {}"}, "uses Decode"},
+		},
+		good: []sample{
+			{files: map[string]string{"internal/zmtp/a.go": "package zmtp\nfunc ParseReady([]byte) {}\nfunc Parser() {}\nfunc parseAny() {}", "internal/zmtp/a_test.go": fuzz}},
+			{files: map[string]string{"cmd/zwire/a.go": "package main\nfunc ParseFlags() {}"}},
+		},
+	}
+}
+
+func checkFuzz(t tree) []string {
+	fuzzed, uses := map[string]bool{}, map[string]bool{} // folder; folder and name
+	for _, s := range t.module() {
+		if !s.test || !slices.ContainsFunc(s.file.Decls, isFuzz) {
+			continue
+		}
+		fuzzed[s.folder] = true
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			if name, ok := node.(*ast.Ident); ok {
+				uses[s.folder+" "+name.Name] = true
+			}
+			return true
+		})
+	}
+	var findings []string
+	for _, folder := range parserFolders() {
+		here := slices.ContainsFunc(t.sources, func(s *source) bool { return s.folder == folder })
+		if here && !fuzzed[folder] {
+			findings = append(findings, fmt.Sprintf("%s reads foreign bytes: it needs a Fuzz function", folder))
+		}
+	}
+	pattern := parserName()
+	for _, s := range t.module() {
+		if s.test || s.file.Name.Name == "main" {
+			continue
+		}
+		for _, declaration := range s.file.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if ok && pattern.MatchString(function.Name.Name) && !uses[s.folder+" "+function.Name.Name] {
+				findings = append(findings, s.finding(function.Pos(), "no file with a Fuzz function beside it uses %s", function.Name.Name))
+			}
+		}
+	}
+	return findings
+}
+
+func isFuzz(declaration ast.Decl) bool {
+	function, ok := declaration.(*ast.FuncDecl)
+	return ok && function.Recv == nil && strings.HasPrefix(function.Name.Name, "Fuzz")
+}

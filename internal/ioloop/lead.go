@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ioloop
+
+import (
+	"context"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Loop is a native loop. One goroutine at a time holds its token and runs it:
+//
+//	standby waits in Go's poller ── a receiver wants to lead ──> standby leaves at its next event, naps
+//	leader polls, blocks a little, parks ── its message is there ──> token free
+//	token free ── others wait on this loop, or no lead for a while ──> standby takes it
+type Loop struct {
+	poll poller // token holder
+
+	token    atomic.Bool
+	asleep   atomic.Bool  // the token holder is about to block, or does
+	vacated  atomic.Bool  // the standby shall stay away
+	leads    atomic.Int64 // so far
+	parked   atomic.Int32 // goroutines that wait for what this loop brings
+	stopping atomic.Bool
+
+	recall   chan struct{}     // cap 1: the standby shall come back
+	runnable [1]metrics.Sample // token holder
+
+	flush flusher
+	gone  sync.WaitGroup
+}
+
+const runnableMetric = "/sched/goroutines/runnable:goroutines"
+
+func newLoop() (*Loop, error) {
+	l := &Loop{recall: make(chan struct{}, 1)}
+	if err := l.poll.open(); err != nil {
+		return nil, err
+	}
+	l.runnable[0].Name = runnableMetric
+	l.flush.wake = make(chan struct{}, 1)
+	l.gone.Go(l.stand)
+	l.gone.Go(func() { l.flush.run(&l.stopping) })
+	return l, nil
+}
+
+// stop ends the loop and returns when its goroutines and descriptors are gone. No stream is attached any more.
+func (l *Loop) stop() {
+	l.stopping.Store(true)
+	l.poll.interrupt()
+	hint(l.recall)
+	hint(l.flush.wake)
+	l.gone.Wait()
+	l.poll.close()
+}
+
+// stand is the standby.
+func (l *Loop) stand() {
+	nap := time.NewTimer(standbyPause)
+	defer nap.Stop()
+	for !l.stopping.Load() {
+		if l.vacated.Load() {
+			seen := l.leads.Load()
+			nap.Reset(standbyPause)
+			select {
+			case <-l.recall:
+			case <-nap.C:
+				if l.leads.Load() != seen {
+					continue
+				}
+			}
+			l.vacated.Store(false)
+		}
+		if !l.token.CompareAndSwap(false, true) {
+			l.vacated.Store(true)
+			continue
+		}
+		for !l.vacated.Load() && !l.stopping.Load() {
+			l.once(context.Background(), nil)
+		}
+		l.token.Store(false)
+	}
+}
+
+// lead runs the loop until w is woken or ctx ends. It reports false if somebody else holds the token.
+func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
+	if !l.token.CompareAndSwap(false, true) {
+		if l.parked.Load() == 0 {
+			l.vacated.Store(true) // next time
+		}
+		return false
+	}
+	l.vacated.Store(true)
+	l.leads.Add(1)
+	w.leads.Store(l)
+	for !w.ready() && ctx.Err() == nil && !l.stopping.Load() {
+		l.once(ctx, w)
+	}
+	w.leads.Store(nil)
+	l.token.Store(false)
+	if l.parked.Load() > 0 || l.stopping.Load() {
+		hint(l.recall)
+	}
+	return true
+}
+
+// park counts a goroutine that waits without leading, and makes sure that somebody runs the loop.
+func (l *Loop) park() {
+	l.parked.Add(1)
+	if !l.token.Load() && l.vacated.Load() {
+		hint(l.recall)
+	}
+}
+
+func (l *Loop) unpark() { l.parked.Add(-1) }
+
+// once serves what is ready, or waits for something to be. The token is held. w is nil for the standby.
+func (l *Loop) once(ctx context.Context, w *Waiter) {
+	n := 0
+	if w != nil {
+		n = l.poll.look()
+	}
+	if n == 0 {
+		l.asleep.Store(true)
+		if w == nil || !w.ready() {
+			n = l.block(ctx, w)
+		}
+		l.asleep.Store(false)
+	}
+	l.poll.serve(n, w != nil)
+}
+
+func (l *Loop) block(ctx context.Context, w *Waiter) int {
+	if w == nil {
+		if l.vacated.Load() || l.stopping.Load() {
+			return 0
+		}
+		return l.poll.park()
+	}
+	if metrics.Read(l.runnable[:]); l.runnable[0].Value.Uint64() > 0 {
+		// Somebody could use this P, which a raw block would keep.
+		return l.poll.yield()
+	}
+	if n := l.poll.blockRaw(leadBlock); n != 0 || ctx.Err() != nil {
+		return n
+	}
+	if ctx.Done() != nil { // not before the raw block, which is short enough for a cancellation to wait
+		defer context.AfterFunc(ctx, l.poll.interrupt)()
+	}
+	return l.poll.park()
+}
+
+// interrupt ends the token holder's sleep.
+func (l *Loop) interrupt() {
+	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
+		l.poll.interrupt()
+	}
+}
+
+// flusher serves posted work in a goroutine that parks in the scheduler, never in a system call.
+type flusher struct {
+	mu    sync.Mutex
+	work  []posted
+	spare []posted // flusher
+	idle  bool
+	wake  chan struct{} // cap 1
+}
+
+// posted is a Handler that wants Flush or Resume.
+type posted struct {
+	handler Handler
+	read    bool
+}
+
+func (f *flusher) post(p posted) {
+	f.mu.Lock()
+	f.work = append(f.work, p)
+	wake := f.idle
+	f.idle = false
+	f.mu.Unlock()
+	if wake {
+		hint(f.wake)
+	}
+}
+
+func (f *flusher) run(stopping *atomic.Bool) {
+	for {
+		f.mu.Lock()
+		work := f.work
+		f.work = f.spare[:0]
+		f.idle = len(work) == 0
+		f.mu.Unlock()
+		for _, p := range work {
+			if p.read {
+				p.handler.Resume()
+			} else {
+				p.handler.Flush()
+			}
+		}
+		if len(work) > 0 {
+			clear(work)
+			f.spare = work
+			continue
+		}
+		if stopping.Load() {
+			return
+		}
+		f.spare = work
+		<-f.wake
+	}
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ioloop
+
+import "time"
+
+const (
+	// loopsMax bounds the loops of a context: more share the work of one network interface without moving more bytes.
+	loopsMax = 8
+	// eventsMax is how many events one poll takes, so that a leader looks soon whether its own message is there.
+	eventsMax = 64
+	// leadBlock is how long a leader blocks in the system call, holding its P, before it parks in Go's poller. A
+	// cancelled context waits at most that long; a round trip is over sooner.
+	leadBlock = 100 * time.Microsecond
+	// standbyPause is how long the standby stays away after a lead before it looks whether leads go on.
+	standbyPause = time.Millisecond
+	// leftPause is how long a stream that a receiver left with bytes unread waits for a receiver to come back.
+	leftPause = time.Millisecond
+	// piecesMax bounds one writev.
+	piecesMax = 64
+)

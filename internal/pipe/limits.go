@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipe
+
+const (
+	// chunkBytesMin is the first chunk of a direction: what an idle peer may keep.
+	chunkBytesMin = 1 << 10
+	// ChunkBytes is the size chunks grow to under load: one write moves it, and the L2 cache holds several.
+	ChunkBytes = 64 << 10
+	// chunkGrowth is the factor from one chunk to the next while the drainer does not keep up.
+	chunkGrowth = 4
+	// chunkClasses is the number of pooled sizes, doubling from chunkBytesMin to 64 MiB. Larger chunks go to the collector.
+	chunkClasses = 17
+
+	// ByteMark is where a sender that can wait stops although there is room for more messages: what is queued then still
+	// fits the cache, which halves the cost of 10 kB messages.
+	ByteMark = 512 << 10
+
+	// gatherPieces and gatherBytes bound one write: the kernel takes 1024 pieces, and more than 256 KiB wins nothing.
+	gatherPieces = 64
+	gatherBytes  = 256 << 10
+)

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipe
+
+import (
+	"sync/atomic"
+)
+
+// Path of a message: Append encodes it into the writer's chunk → Publish makes it visible in the tail segment, with one
+// atomic operation → Claim tells the writer whether the drainer sleeps → Gather or Front hand it out → Advance or Pop
+// return its credit → Yield, when nothing is left.
+
+// State says who drains a Queue.
+type State uint32
+
+// States of a Queue. The drainer is whoever moved it to Draining.
+//
+//	Detached → Idle                  the drainer appears
+//	Idle     → Posted, Draining      a writer (Claim), or a drainer (Yield) that found more
+//	Posted   → Draining              the one who was told, or a writer that steals the work
+//	Draining → Idle, Blocked, Posted the drainer
+//	Blocked  → Draining              who was told that the stream takes bytes again
+//	any but Draining → Detached      the drainer leaves
+const (
+	Detached State = iota
+	Idle
+	Posted
+	Draining
+	Blocked
+)
+
+// segment is a range of one chunk in the chain of a Queue. It begins and ends at message boundaries.
+type segment struct {
+	chunk *Chunk        // drainer, once published; nil when it has closed the segment
+	from  int           // set before publication
+	mark  atomic.Uint64 // end of the range and messages in it: the writer extends, the drainer closes
+	next  atomic.Pointer[segment]
+}
+
+// A mark packs the end of a segment's range, the number of messages in it, and a bit that says that the drainer has let
+// go of the chunk, so that the writer must begin a new segment.
+const (
+	markClosed       uint64 = 1 << 63
+	markMessagesBits        = 20
+	markMessagesMax         = 1<<markMessagesBits - 1
+)
+
+func packMark(end, messages int) uint64 { return uint64(end)<<markMessagesBits | uint64(messages) }
+func markEnd(m uint64) int              { return int(m &^ markClosed >> markMessagesBits) }
+func markMessages(m uint64) int         { return int(m & markMessagesMax) }
+
+// Consumer is told what a Queue cannot settle by itself. Its methods do not wait.
+type Consumer interface {
+	// Ready is called by the writer that moved the queue from Idle to Posted: see to it that somebody drains. later: the
+	// caller has others to tell and must not drain by itself.
+	Ready(q *Queue, later bool)
+}
+
+// Producer is told when a writer that met a full queue can go on.
+type Producer interface {
+	// Revive is called by the drainer when a starved queue has room for half of its messages and bytes again. It may
+	// come early: look again.
+	Revive(q *Queue)
+}
+
+// Limits bound a Queue. Zero or less is no bound.
+type Limits struct {
+	Messages int
+	Bytes    int // hard bound; a single message always fits
+}
+
+// Queue is one direction of a pipe: a chain of segments with one writer and one drainer at a time and no lock between
+// them.
+type Queue struct {
+	limitMessages atomic.Int64
+	limitBytes    atomic.Int64
+	Consumer      Consumer // set once, before the queue is attached
+	Producer      Producer // set once, before the first message
+	End           *End     // that Consumer, or else Producer, knows the queue by: the socket's
+	Far           *End     // inproc: the end of the socket that writes
+
+	// Writer.
+	tail         *segment
+	tailChunk    *Chunk  // tail's chunk, also after the drainer let go of it: compared, never touched
+	tailMark     uint64  // tail's mark as last written
+	encoder      Encoder // of Append
+	sent         int64
+	sentBytes    int64
+	granted      int64 // returned as of the last look
+	grantedBytes int64
+	wantMessages int64 // revive when returned has reached both; written while starved is false
+	wantBytes    int64
+
+	_       [64]byte // the writer's line apart from the drainer's
+	state   atomic.Uint32
+	starved atomic.Bool // the writer met a full queue and wants Revive
+
+	returned      atomic.Int64 // messages whose credit is back; drainer
+	returnedBytes atomic.Int64
+
+	_             [64]byte
+	head          *segment // drainer from here on
+	off           int      // position in head
+	frontEnd      int      // end of what Front has seen of head
+	base          int      // a message boundary in head at or before off; everything before it is returned
+	last          *segment // where Gather ended
+	lastEnd       int      // end of what has been handed out in last
+	lastMessages  int
+	seen          int // messages of head whose credit is back
+	consumed      int64
+	consumedBytes int64
+	unreturned    int // messages popped since credit was last returned
+}
+
+// NewQueue returns an empty, detached Queue.
+func NewQueue(limits Limits) *Queue {
+	s := new(segment)
+	q := &Queue{tail: s, head: s}
+	q.Limit(limits)
+	return q
+}
+
+// Limit sets new limits; anybody may call it. Who waits for room is not told.
+func (q *Queue) Limit(l Limits) {
+	q.limitMessages.Store(int64(l.Messages))
+	q.limitBytes.Store(int64(l.Bytes))
+}
+
+// State returns the present state.
+func (q *Queue) State() State { return State(q.state.Load()) }
+
+// Turn moves the queue from one state to another and reports whether it was there.
+func (q *Queue) Turn(from, to State) bool { return q.state.CompareAndSwap(uint32(from), uint32(to)) }
+
+// Set ends the caller's Draining, or attaches the drainer.
+func (q *Queue) Set(to State) { q.state.Store(uint32(to)) }
+
+// Claim is called by the writer after it has published. True: the drainer sleeps, and the caller must call the
+// consumer's Ready, with no lock held that Ready may want.
+func (q *Queue) Claim() bool { return q.State() == Idle && q.Turn(Idle, Posted) }
+
+// Yield ends the caller's draining of a queue that it found empty. False: more has come, or came too soon, and the
+// caller is the drainer again.
+func (q *Queue) Yield() bool {
+	s, off := q.head, q.off
+	q.Set(Idle)
+	// From here on another may drain, so only atomics of s count; if it is in use elsewhere the answer is a false alarm.
+	if markEnd(s.mark.Load()) <= off && s.next.Load() == nil {
+		return true
+	}
+	return !q.Turn(Idle, Draining)
+}
+
+// Queued returns messages and bytes that are in the queue, at most. The writer may call it.
+func (q *Queue) Queued() (messages, bytes int) {
+	return int(q.sent - q.returned.Load()), int(q.sentBytes - q.returnedBytes.Load())
+}
+
+// Room reports whether the queue has room for one more message of n bytes, and does not ask for Revive if not.
+func (q *Queue) Room(n int) bool {
+	if q.fits(n, 0) {
+		return true
+	}
+	q.refresh()
+	return q.fits(n, 0)
+}
+
+// Fits reports whether the queue has room for one more message of n bytes. byteMark is a lower bound on bytes for a
+// writer that can wait, or 0. A queue that is empty takes any message.
+func (q *Queue) Fits(n, byteMark int) bool {
+	if q.fits(n, byteMark) {
+		return true
+	}
+	if q.refresh(); q.fits(n, byteMark) {
+		return true
+	}
+	if !q.starved.Load() { // while it is set the drainer reads the two
+		q.wantMessages, q.wantBytes = q.sent-q.limitMessages.Load()/2, q.sentBytes-q.byteBound(byteMark)/2
+		q.starved.Store(true)
+	}
+	// Look once more: the drainer returns credit, then looks at starved.
+	q.refresh()
+	return q.fits(n, byteMark)
+}
+
+func (q *Queue) byteBound(byteMark int) int64 {
+	limit := q.limitBytes.Load()
+	if byteMark > 0 && (limit <= 0 || int64(byteMark) < limit) {
+		return int64(byteMark)
+	}
+	return max(limit, 0)
+}
+
+func (q *Queue) refresh() {
+	q.granted, q.grantedBytes = q.returned.Load(), q.returnedBytes.Load()
+}
+
+func (q *Queue) fits(n, byteMark int) bool {
+	if limit := q.limitMessages.Load(); limit > 0 && q.sent-q.granted >= limit {
+		return false
+	}
+	bytes := q.sentBytes - q.grantedBytes
+	if bytes == 0 {
+		return true
+	}
+	if byteMark > 0 && bytes >= int64(byteMark) {
+		return false
+	}
+	limit := q.limitBytes.Load()
+	return limit <= 0 || bytes+int64(n) <= limit
+}
+
+// Append encodes a message behind everything queued and publishes it: head, which is whole frames with MORE set, or
+// nothing, then frames. It does not look at the limits.
+func (q *Queue) Append(head []byte, frames [][]byte) {
+	c, from, to := q.encoder.Encode(head, frames, q.behind)
+	q.Publish(c, from, to, 1)
+}
+
+// AppendWire queues one whole message, or command, that is in wire form already.
+func (q *Queue) AppendWire(message []byte) {
+	c, from, to := q.encoder.Encode(message, nil, q.behind)
+	q.Publish(c, from, to, 1)
+}
+
+// behind reports whether the drainer does not keep up.
+func (q *Queue) behind() bool {
+	q.refresh()
+	return q.sent > q.granted
+}
+
+// Trim lets go of the writer's chunk, so that an idle queue keeps none.
+func (q *Queue) Trim() { q.encoder.Trim() }
+
+// Publish makes c.Buf[from:to], which holds that many whole messages, visible to the drainer. The bytes must not change
+// any more. The queue takes its own reference.
+func (q *Queue) Publish(c *Chunk, from, to, messages int) {
+	q.sent += int64(messages)
+	q.sentBytes += int64(to - from)
+	if q.tailChunk == c && markEnd(q.tailMark) == from && markMessages(q.tailMark)+messages <= markMessagesMax {
+		mark := packMark(to, markMessages(q.tailMark)+messages)
+		if q.tail.mark.CompareAndSwap(q.tailMark, mark) {
+			q.tailMark = mark
+			return
+		}
+	}
+	c.Retain()
+	s := segmentPool.Get().(*segment)
+	s.chunk, s.from = c, from
+	mark := packMark(to, messages)
+	s.mark.Store(mark)
+	s.next.Store(nil)
+	q.tail.next.Store(s)
+	q.tail, q.tailChunk, q.tailMark = s, c, mark
+}

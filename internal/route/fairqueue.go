@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package route
+
+import "github.com/zwire-mq/zwire/internal/pipe"
+
+// FairQueue takes one message from each pipe in turn among those that have any (RFC 28 to 31). The zero value is ready.
+// It drains the In of its ends: a queue is in state Draining exactly while it is listed. It uses InSlot.
+type FairQueue struct {
+	active []*pipe.End
+	at     int
+}
+
+// Add lists e, whose In was posted. It reports whether it was.
+func (f *FairQueue) Add(e *pipe.End) bool {
+	if !e.In.Turn(pipe.Posted, pipe.Draining) {
+		return false
+	}
+	e.InSlot = len(f.active)
+	f.active = append(f.active, e)
+	return true
+}
+
+// Front returns the next message, as on the wire, and whose it is; nil if there is none.
+func (f *FairQueue) Front() (*pipe.End, []byte) {
+	for len(f.active) > 0 {
+		if f.at >= len(f.active) {
+			f.at = 0
+		}
+		e := f.active[f.at]
+		if b := e.In.Front(); b != nil {
+			return e, b
+		}
+		if e.Peer != nil && e.Peer.ReadMore() {
+			continue
+		}
+		e.In.Settle()
+		if e.In.Yield() {
+			f.remove(e)
+		}
+	}
+	return nil, nil
+}
+
+// Pop drops the message that Front returned, of n bytes, and passes the turn on.
+func (f *FairQueue) Pop(e *pipe.End, n int) {
+	e.In.Pop(n)
+	f.at++
+}
+
+// More reports whether another message is likely to be there at once.
+func (f *FairQueue) More() bool {
+	switch len(f.active) {
+	case 0:
+		return false
+	case 1:
+		return f.active[0].In.Pending()
+	default:
+		return true
+	}
+}
+
+// remove keeps the order of the others.
+func (f *FairQueue) remove(e *pipe.End) {
+	i := e.InSlot
+	e.InSlot = -1
+	f.active = append(f.active[:i], f.active[i+1:]...)
+	for ; i < len(f.active); i++ {
+		f.active[i].InSlot = i
+	}
+}

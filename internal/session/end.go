@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/zwire-mq/zwire/internal/pipe"
+	"github.com/zwire-mq/zwire/internal/zmtp"
+)
+
+// The end of a session, from the outside in: Close lets what is queued go out; then, or when linger is over, Abort takes
+// the stream down; the link tells lost when both directions are free; over tells the owner.
+
+// ErrLinger is the reason of a session that was closed and could not hand over everything in time.
+var ErrLinger = errors.New("session: linger expired")
+
+// Close hands over what is queued, for at most linger, and ends the session. It does not wait. The owner sends nothing
+// more. linger < 0: as long as it takes.
+func (s *Session) Close(linger time.Duration) {
+	s.mu.Lock()
+	if s.over || s.closing {
+		s.mu.Unlock()
+		return
+	}
+	s.closing = true
+	if linger > 0 {
+		if s.timer != nil && s.state == Waiting && s.timer.Stop() { // it may not come back in time otherwise
+			s.dial()
+		}
+		s.timer = time.AfterFunc(linger, func() { s.Abort(ErrLinger) })
+	}
+	messages, _ := s.End.Out.Queued()
+	l := s.link.Load()
+	s.mu.Unlock()
+	switch {
+	case linger == 0 || messages == 0 && (l == nil || !l.admitted.Load()):
+		s.Abort(nil)
+	case l != nil:
+		l.finish()
+	}
+}
+
+// Abort ends the session at once, for a reason, or nil if it was closed.
+func (s *Session) Abort(reason error) {
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return
+	}
+	s.over = true
+	s.state = Over
+	if reason != nil {
+		s.last = reason
+	}
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if s.cancel != nil {
+		s.cancel()
+	}
+	l := s.link.Load()
+	s.mu.Unlock()
+	if l == nil {
+		s.owner.Ended(s, reason)
+		return
+	}
+	l.fail(reason)
+}
+
+// lost is called once per link, when its stream is closed.
+func (s *Session) lost(l *link, reason error) {
+	s.mu.Lock()
+	s.link.Store(nil)
+	over, closing := s.over, s.closing
+	var refused *zmtp.Error
+	final := s.Accepted || errors.As(reason, &refused) && refused.Reason == zmtp.Refused
+	if l.opened {
+		s.attempts = 0
+	}
+	messages, _ := s.End.Out.Queued()
+	if closing && (messages == 0 || final) {
+		final = true
+	}
+	if !over && final {
+		s.over, s.state, over = true, Over, true
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+	}
+	if reason != nil && !errors.Is(reason, net.ErrClosed) {
+		s.last = reason
+	}
+	s.mu.Unlock()
+	if l.opened {
+		s.End.Out.Rewind()
+		s.owner.Detach(s, reason)
+	}
+	if !over {
+		s.retry(reason)
+		return
+	}
+	if reason != nil {
+		s.owner.Failed(s, reason)
+	}
+	s.owner.Ended(s, reason)
+}
+
+// Discard drops what is queued in Out and returns how many messages that were. The owner calls it once, after Ended, at
+// a time when nobody sends.
+func (s *Session) Discard() int {
+	q := s.End.Out
+	if !q.Turn(pipe.Detached, pipe.Draining) {
+		return 0
+	}
+	lost := q.Discard()
+	q.Set(pipe.Detached)
+	q.Trim()
+	return lost
+}
+
+// Drop ends the pipe; see pipe.Peer.
+func (s *Session) Drop(reason error) { s.Abort(reason) }

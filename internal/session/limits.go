@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import "time"
+
+const (
+	// directPause is how long after a sender wrote by itself the next one may, measured from the beginning of the
+	// write: twice what a small write takes. Senders that come faster than that leave the writing to the loop.
+	directPause = 10 * time.Microsecond
+	// selfRounds is how often a sender that writes by itself goes on with what others have queued meanwhile.
+	selfRounds = 1
+
+	// readBytesMin and readBytesMax bound what one read asks for; it follows what the last ones brought.
+	readBytesMin = 4 << 10
+	readBytesMax = 64 << 10
+	// readSlack is how much room a chunk must have left for another read to be worth it.
+	readSlack = 512
+	// restBytesMax is the largest unfinished message that an idle stream keeps in a chunk of its own size.
+	restBytesMax = 1 << 10
+	// piecesMax is how many pieces one write gathers.
+	piecesMax = 64
+
+	// controlBytesMax bounds commands that wait to be written; a peer that makes us answer and does not read is not
+	// answered beyond it.
+	controlBytesMax = 4 << 10
+
+	// acceptPause and acceptPauseMax bound the wait of a listener that got no descriptor.
+	acceptPause    = 5 * time.Millisecond
+	acceptPauseMax = 250 * time.Millisecond
+
+	// lateNever is longer than any handshake: none is late where there is no deadline.
+	lateNever = 100 * 365 * 24 * time.Hour
+)

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zwire-mq/zwire/internal/zmtp"
+)
+
+// pulse is the heartbeat of a link: a machine, and one timer for its next deadline. It costs nothing until heartbeats are
+// configured or the peer sets a time to live.
+type pulse struct {
+	active atomic.Bool
+
+	mu      sync.Mutex
+	beat    zmtp.Heartbeat
+	timer   *time.Timer
+	stopped bool
+}
+
+func (p *pulse) start(l *link) {
+	if l.s.config.Heartbeat.Interval > 0 {
+		p.with(l, func(now time.Time) { p.beat.Start(now) })
+	}
+}
+
+// with runs f on the machine and sets the timer anew.
+func (p *pulse) with(l *link, f func(now time.Time)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return
+	}
+	if !p.active.Load() {
+		p.beat = zmtp.NewHeartbeat(l.s.config.Heartbeat)
+		p.active.Store(true)
+	}
+	now := time.Now()
+	f(now)
+	next := p.beat.Next()
+	switch {
+	case next.IsZero():
+		if p.timer != nil {
+			p.timer.Stop()
+		}
+	case p.timer == nil:
+		p.timer = time.AfterFunc(next.Sub(now), func() { p.tick(l) })
+	default:
+		p.timer.Reset(next.Sub(now))
+	}
+}
+
+// traffic notes that whole frames have arrived.
+func (p *pulse) traffic(l *link) {
+	if p.active.Load() {
+		p.with(l, func(now time.Time) { p.beat.Traffic(now) })
+	}
+}
+
+// ping notes a PING of the peer.
+func (p *pulse) ping(l *link, ttlTenths uint16) {
+	if ttlTenths > 0 || p.active.Load() {
+		p.with(l, func(now time.Time) { p.beat.Ping(ttlTenths, now) })
+	}
+}
+
+func (p *pulse) tick(l *link) {
+	var dead error
+	p.with(l, func(now time.Time) {
+		var send bool
+		if send, dead = p.beat.Tick(now); send {
+			l.post(zmtp.AppendPing(nil, p.beat.TTLTenths(), nil))
+		}
+	})
+	if dead != nil {
+		l.fail(dead)
+	}
+}
+
+func (p *pulse) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package subtrie
+
+import "iter"
+
+// Counts is the set of topics an application subscribed to, each with how
+// often it did. The zero value is empty and ready; never copy one in use.
+type Counts struct {
+	topics   tree[int]
+	distinct int
+}
+
+// Add counts one more subscription to topic. first: it is the only one.
+func (c *Counts) Add(topic []byte) (first bool) {
+	at := c.topics.reach(topic)
+	first = !at.occupied
+	at.occupied = true
+	at.value++
+	if first {
+		c.distinct++
+	}
+	return first
+}
+
+// Remove counts one less. held: there was one. last: it was the only one.
+func (c *Counts) Remove(topic []byte) (last, held bool) {
+	at := c.topics.find(topic)
+	if at == nil || !at.occupied {
+		return false, false
+	}
+	at.value--
+	if at.value > 0 {
+		return false, true
+	}
+	at.occupied = false
+	c.distinct--
+	c.topics.prune(at)
+	return true, true
+}
+
+// Match says whether a topic in the set is a prefix of frame. It does not
+// allocate.
+func (c *Counts) Match(frame []byte) bool {
+	for at := &c.topics.root; at != nil; at, frame = at.next(frame) {
+		if at.occupied {
+			return true
+		}
+	}
+	return false
+}
+
+// All yields each topic once, in byte order. A topic is valid until the next
+// turn; the set must not change meanwhile.
+func (c *Counts) All() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var topic []byte
+		for at := &c.topics.root; at != nil; at, topic = following(at, topic) {
+			if at.occupied && !yield(topic) {
+				return
+			}
+		}
+	}
+}
+
+// Len is the number of distinct topics.
+func (c *Counts) Len() int { return c.distinct }

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package subtrie
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// model is what a Trie does, done plainly.
+type model map[string]map[int]bool
+
+func (m model) add(topic string, p int) (first, fresh bool) {
+	if m[topic][p] {
+		return false, false
+	}
+	if m[topic] == nil {
+		m[topic] = map[int]bool{}
+	}
+	m[topic][p] = true
+	return len(m[topic]) == 1, true
+}
+
+func (m model) remove(topic string, p int) (last, held bool) {
+	if !m[topic][p] {
+		return false, false
+	}
+	delete(m[topic], p)
+	if len(m[topic]) == 0 {
+		delete(m, topic)
+		return true, true
+	}
+	return false, true
+}
+
+func (m model) matches(topic string) []int {
+	var found []int
+	for held, peers := range m {
+		if strings.HasPrefix(topic, held) {
+			for p := range peers {
+				found = append(found, p)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func (m model) held(p int) int {
+	n := 0
+	for _, peers := range m {
+		if peers[p] {
+			n++
+		}
+	}
+	return n
+}
+
+// pair runs every operation on both and compares.
+type pair struct {
+	t    testing.TB
+	trie Trie[int]
+	want model
+}
+
+func newPair(t testing.TB) *pair { return &pair{t: t, want: model{}} }
+
+func (b *pair) add(topic string, p int) {
+	b.t.Helper()
+	first, fresh := b.trie.Add([]byte(topic), p)
+	if wantFirst, wantFresh := b.want.add(topic, p); first != wantFirst || fresh != wantFresh {
+		b.t.Fatalf("Add(%.40q, %d) = %v, %v; want %v, %v", topic, p, first, fresh, wantFirst, wantFresh)
+	}
+}
+
+func (b *pair) remove(topic string, p int) {
+	b.t.Helper()
+	last, held := b.trie.Remove([]byte(topic), p)
+	if wantLast, wantHeld := b.want.remove(topic, p); last != wantLast || held != wantHeld {
+		b.t.Fatalf("Remove(%.40q, %d) = %v, %v; want %v, %v", topic, p, last, held, wantLast, wantHeld)
+	}
+}
+
+func (b *pair) removePeer(p, budget int) {
+	b.t.Helper()
+	for {
+		before := b.trie.Len(p)
+		done := b.trie.RemovePeer(p, budget, func(topic []byte, last bool) {
+			wantLast, held := b.want.remove(string(topic), p)
+			if !held || last != wantLast {
+				b.t.Fatalf("RemovePeer(%d) gave (%.40q, %v); want %v, held %v", p, topic, last, wantLast, held)
+			}
+		})
+		after := b.trie.Len(p)
+		if before-after > max(budget, 1) || done != (after == 0) || after == before && !done {
+			b.t.Fatalf("RemovePeer(%d, %d) = %v: %d topics, then %d", p, budget, done, before, after)
+		}
+		if done {
+			break
+		}
+	}
+	if n := b.want.held(p); n != 0 {
+		b.t.Fatalf("RemovePeer(%d) left %d topics", p, n)
+	}
+}
+
+func (b *pair) match(topic string) {
+	b.t.Helper()
+	var got []int
+	b.trie.Match([]byte(topic), func(p int) { got = append(got, p) })
+	appended := b.trie.AppendMatches([]byte(topic), nil)
+	if !slices.Equal(got, appended) {
+		b.t.Fatalf("Match(%.40q) visits %v, AppendMatches gives %v", topic, got, appended)
+	}
+	slices.Sort(got)
+	want := b.want.matches(topic)
+	if !slices.Equal(got, want) {
+		b.t.Fatalf("Match(%.40q) visits %v, want %v", topic, got, want)
+	}
+	if n := b.trie.Count([]byte(topic)); n != len(slices.Compact(want)) {
+		b.t.Fatalf("Count(%.40q) = %d, want %d", topic, n, len(slices.Compact(want)))
+	}
+}
+
+func TestTrieAgainstModel(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		b := newPair(t)
+		peers := 1 + random.IntN(40)
+		for step := range 4000 {
+			topic, p := randomTopic(random), random.IntN(peers)
+			switch random.IntN(10) {
+			case 0, 1, 2, 3:
+				b.add(topic, p)
+			case 4, 5, 6:
+				b.remove(topic, p)
+			case 7, 8:
+				b.match(topic)
+			default:
+				if n := b.trie.Len(p); n != b.want.held(p) {
+					t.Fatalf("Len(%d) = %d, want %d", p, n, b.want.held(p))
+				}
+				if random.IntN(50) == 0 {
+					b.removePeer(p, random.IntN(5))
+				}
+			}
+			if step%97 == 0 {
+				checkTrie(t, &b.trie)
+			}
+		}
+		checkTrie(t, &b.trie)
+		for p := range peers {
+			b.removePeer(p, 3)
+			checkTrie(t, &b.trie)
+		}
+		checkEmpty(t, &b.trie)
+	}
+}
+
+// randomTopic prefers topics that share prefixes, with pieces long enough for
+// chains of vertices.
+func randomTopic(random *rand.Rand) string {
+	var topic strings.Builder
+	for range random.IntN(6) {
+		piece := string(rune('a' + random.IntN(3)))
+		switch random.IntN(12) {
+		case 0:
+			piece = strings.Repeat(piece, 1+random.IntN(20))
+		case 1:
+			piece = strings.Repeat(piece, labelBytesMax-3+random.IntN(6))
+		case 2:
+			piece = string([]byte{byte(random.IntN(256))})
+		}
+		topic.WriteString(piece)
+	}
+	return topic.String()
+}
+
+// checkTrie proves the rules of the tree and that both lists agree.
+func checkTrie(t testing.TB, trie *Trie[int]) {
+	t.Helper()
+	subscriptions := 0
+	checkTree(t, &trie.topics, func(v *vertex[holders[int]]) {
+		for i := range uint32(v.value.count()) {
+			h := v.value.at(i)
+			mine := trie.peers[h.peer]
+			if mine == nil || int(h.slot) >= len(mine.list) || mine.list[h.slot] != (holding[int]{v, i}) {
+				t.Fatalf("holder %d of %.40q and peer %d's list disagree", i, v.appendTopic(nil), h.peer)
+			}
+		}
+		subscriptions += v.value.count()
+	})
+	for p, mine := range trie.peers {
+		if len(mine.list) == 0 {
+			t.Fatalf("peer %d without topics is kept", p)
+		}
+		subscriptions -= len(mine.list)
+	}
+	if subscriptions != 0 {
+		t.Fatalf("%d more subscriptions in the tree than in the peers' lists", subscriptions)
+	}
+}
+
+func checkTree[V any](t testing.TB, tree *tree[V], occupied func(*vertex[V])) {
+	t.Helper()
+	pending := []*vertex[V]{&tree.root}
+	for len(pending) > 0 {
+		v := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		if v.occupied {
+			occupied(v)
+		}
+		if v.edges == nil {
+			if !v.occupied && v.parent != nil {
+				t.Fatalf("%.40q is not occupied and leads nowhere", v.appendTopic(nil))
+			}
+			continue
+		}
+		keys := v.edges.keys
+		if len(keys) == 0 || len(keys) != len(v.edges.targets) || !slices.IsSorted(keys) {
+			t.Fatalf("bad edges of %.40q: %q", v.appendTopic(nil), keys)
+		}
+		for i, below := range v.edges.targets {
+			length := len(below.label())
+			if length == 0 || length > labelBytesMax || below.label()[0] != keys[i] || below.parent != v {
+				t.Fatalf("bad edge from %.40q to %.40q", v.appendTopic(nil), below.appendTopic(nil))
+			}
+			if !v.occupied && v.parent != nil && len(keys) == 1 && len(v.label())+length <= labelBytesMax {
+				t.Fatalf("%.40q should be joined with %.40q", v.appendTopic(nil), below.appendTopic(nil))
+			}
+		}
+		pending = append(pending, v.edges.targets...)
+	}
+}
+
+// checkEmpty proves that nothing is left of what was removed.
+func checkEmpty(t testing.TB, trie *Trie[int]) {
+	t.Helper()
+	if !reflect.DeepEqual(trie, &Trie[int]{}) {
+		t.Fatalf("trie without subscriptions is not the zero value: %+v", trie)
+	}
+}
+
+func TestTrieCountsAPeerOnce(t *testing.T) {
+	b := newPair(t)
+	for _, topic := range []string{"", "A", "AB", "B"} {
+		for p := range 3 {
+			b.add(topic, p)
+			b.add(topic, p)
+		}
+	}
+	b.add("ABC", 7)
+	b.match("ABCD")
+	if n := b.trie.Count([]byte("ABCD")); n != 4 {
+		t.Errorf("Count = %d, want 4", n)
+	}
+	if n := b.trie.Count([]byte("Z")); n != 3 {
+		t.Errorf("Count = %d, want 3", n)
+	}
+}
+
+func TestTrieKeepsNoCallerMemory(t *testing.T) {
+	for _, length := range []int{3, 40, 3000} {
+		var trie Trie[int]
+		topic := bytes.Repeat([]byte("x"), length)
+		trie.Add(topic, 1)
+		clear(topic)
+		if n := trie.Count(bytes.Repeat([]byte("x"), length)); n != 1 {
+			t.Errorf("topic of %d bytes changed with the caller's memory", length)
+		}
+	}
+}
+
+func TestTrieRemoveOfWhatWasNeverAdded(t *testing.T) {
+	b := newPair(t)
+	b.remove("", 1)
+	b.remove("A", 1)
+	b.add("ABC", 1)
+	for _, topic := range []string{"", "A", "AB", "ABCD", "B"} {
+		b.remove(topic, 1)
+	}
+	b.remove("ABC", 2)
+	b.add("X", 2)
+	b.remove("ABC", 2)
+	b.removePeer(3, 10)
+	checkTrie(t, &b.trie)
+	b.match("ABCX")
+}
+
+// CVE-2021-20236: nesting must cost neither stack nor more than its bytes.
+func TestTrieNestedPrefixes(t *testing.T) {
+	const depth = 10_000
+	var trie Trie[int]
+	topic := bytes.Repeat([]byte("n"), depth)
+	for i := range topic {
+		trie.Add(topic[:i+1], 1)
+	}
+	visits := 0
+	trie.Match(topic, func(int) { visits++ })
+	if visits != depth || trie.Len(1) != depth || trie.Count(topic) != 1 {
+		t.Fatalf("%d visits, %d topics, count %d", visits, trie.Len(1), trie.Count(topic))
+	}
+	for i := range topic { // shortest first: each removal joins vertices
+		if last, held := trie.Remove(topic[:i+1], 1); !last || !held {
+			t.Fatalf("Remove of %d bytes = %v, %v", i+1, last, held)
+		}
+	}
+	checkEmpty(t, &trie)
+}
+
+func TestTrieLongTopics(t *testing.T) {
+	const length = 8 << 20
+	b := newPair(t)
+	topic := strings.Repeat("0123456789abcdef", length/16)
+	b.add(topic, 1)
+	for cut := 1; cut < 3000; cut += 211 {
+		b.add(topic[:cut], 2)
+		b.add(topic[:length-cut*100], 3)
+	}
+	checkTrie(t, &b.trie)
+	b.match(topic)
+	b.removePeer(2, 100)
+	b.removePeer(3, 1)
+	checkTrie(t, &b.trie)
+	if vertices := vertexCount(&b.trie); vertices > 2*length/labelBytesMax+2 {
+		t.Errorf("one topic of %d bytes takes %d vertices", length, vertices)
+	}
+	b.removePeer(1, 1)
+	checkEmpty(t, &b.trie)
+}
+
+func vertexCount(trie *Trie[int]) int {
+	count := 0
+	pending := []*vertex[holders[int]]{&trie.topics.root}
+	for len(pending) > 0 {
+		v := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		count++
+		if v.edges != nil {
+			pending = append(pending, v.edges.targets...)
+		}
+	}
+	return count
+}
+
+func TestTrieCrowdLeaves(t *testing.T) {
+	const peers = 3000
+	b := newPair(t)
+	for p := range peers {
+		b.add("", p)
+		b.add(fmt.Sprint("own.", p), p)
+		b.add("shared", p)
+	}
+	b.match("shared")
+	for p := range peers {
+		if p%2 == 0 {
+			b.removePeer(p, 100)
+		}
+	}
+	checkTrie(t, &b.trie)
+	b.match("shared")
+	for p := range peers {
+		b.removePeer(p, 1)
+	}
+	checkEmpty(t, &b.trie)
+}
+
+func TestTrieRemovePeerInSlices(t *testing.T) {
+	var trie Trie[int]
+	for i := range 1000 {
+		trie.Add(fmt.Appendf(nil, "topic.%d", i), 1)
+	}
+	for turn := 1; turn <= 10; turn++ {
+		if done := trie.RemovePeer(1, 100, nil); done != (turn == 10) {
+			t.Fatalf("turn %d of 10: done = %v, %d left", turn, done, trie.Len(1))
+		}
+	}
+	for i := range 10 {
+		trie.Add(bytes.Repeat([]byte{byte(i)}, 50*removalBytes), 1)
+	}
+	if trie.RemovePeer(1, 100, nil); trie.Len(1) != 8 {
+		t.Errorf("%d long topics left, want 8: a budget of 100 pays for 2", trie.Len(1))
+	}
+}
+
+func TestVertexIsOneCacheLine(t *testing.T) {
+	if size := reflect.TypeFor[vertex[holders[*int]]]().Size(); size != 64 {
+		t.Errorf("vertex takes %d bytes", size)
+	}
+	if size := reflect.TypeFor[edges[holders[*int]]]().Size(); size != 64 {
+		t.Errorf("edges take %d bytes", size)
+	}
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/zwire-mq/zwire/internal/ioloop"
+	"github.com/zwire-mq/zwire/internal/pipe"
+	"github.com/zwire-mq/zwire/internal/route"
+	"github.com/zwire-mq/zwire/internal/session"
+	"github.com/zwire-mq/zwire/internal/zmtp"
+)
+
+// traits are the fixed answers of a socket type.
+type traits struct {
+	name          string
+	peers         []string // legal types
+	sendsIdentity bool
+	deaf          bool // never receives: what peers send is dropped
+	subscribable  bool // peers subscribe; what they send goes to the sending side
+}
+
+// pattern is the rest of a socket type: its strategy for sending and its own state. All methods are called with the turn of
+// the sending side held, and do not wait.
+type pattern interface {
+	// attach takes in a peer whose handshake has ended; an error refuses it.
+	attach(m *member) error
+	// opened takes in a connecting peer before its handshake.
+	opened(m *member)
+	// detach says that the stream of an attached peer is gone, ended that its pipe is.
+	detach(m *member)
+	ended(m *member)
+	// revive says that m has room again.
+	revive(m *member)
+	// choose fills p with where a message goes, of n bytes on the wire and beginning with first. errFull: nowhere now,
+	// but p names pipes that were full.
+	choose(p *plan, first []byte, n int) error
+}
+
+// plan is where a message goes and how it changes on the way.
+type plan struct {
+	wait    bool        // the sender can wait
+	frames  int         // of the message
+	targets []*pipe.End // none: it is dropped
+	single  [1]*pipe.End
+	head    []byte // whole frames in front, in wire form
+	skip    int    // frames left out at the front
+}
+
+func (p *plan) to(e *pipe.End) {
+	p.single[0] = e
+	p.targets = p.single[:]
+}
+
+// byteMark is where this sender stops although there is room.
+func (p *plan) byteMark() int {
+	if p.wait {
+		return pipe.ByteMark
+	}
+	return 0
+}
+
+// filter is what some socket types do with a received message. Its methods are called with the turn of the receiving side
+// held, and do not wait.
+type filter interface {
+	// mayReceive says whether it is the application's turn.
+	mayReceive() error
+	// accept looks at a message as on the wire. skip is how much of it to leave out at the front.
+	accept(m *member, encoded []byte) (skip int, verdict verdict)
+}
+
+type verdict uint8
+
+const (
+	deliver       verdict = iota
+	deliverSigned         // with the peer's identity in front
+	discard
+)
+
+// member is one peer of a socket, or one endpoint that waits for it.
+type member struct {
+	socket   *base
+	end      *pipe.End
+	session  *session.Session // nil: inproc
+	endpoint string
+	accepted bool
+	name     string // inproc: what to leave
+
+	// Sending side.
+	attached bool
+	told     zmtp.Peer // what it said in its handshake
+	topics   int       // bytes of its subscriptions
+	gone     bool
+
+	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow
+
+	// table.
+	peer    zmtp.Peer // what it said in its last handshake
+	closing bool
+	state PeerState
+	err   error
+	lost  int
+	done  chan struct{} // closed when nothing of it is left
+	ended bool
+}
+
+// base is what all socket types share. Its methods are those of every socket.
+type base struct {
+	traits  traits
+	options Options
+	context *Context
+	pattern pattern
+	filter  filter // nil: messages pass as they are
+	config  session.Config
+
+	out         turn
+	sendWaiters []*ioloop.Waiter // out
+	plan        plan             // out
+	shared      pipe.Encoder     // out: messages that go to several pipes
+	sent        uint64           // out
+
+	in          turn
+	recvWaiters []*ioloop.Waiter // in
+	recvClosed  bool             // in
+	received    uint64           // in
+
+	fair   route.FairQueue // in
+	closed atomic.Bool
+	home   atomic.Pointer[ioloop.Home]
+	news   news
+	counts counters
+
+	table     sync.Mutex
+	members   map[*member]struct{} // table
+	listeners map[string]listener  // table
+	connected map[string][]*member // table: by endpoint as given
+	names     map[string]string    // table: inproc names bound, by endpoint
+	endpoint  string               // table: LastEndpoint
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"errors"
+	"net"
+	"time"
+)
+
+// Disconnect ends what Connect began: the pipes to endpoint are handed over for at most Linger, then dropped. It returns
+// when their streams are closed; a *LostError counts messages that were dropped. Messages that have arrived can still be
+// received.
+func (b *base) Disconnect(endpoint string) error {
+	b.table.Lock()
+	leaving := b.connected[endpoint]
+	delete(b.connected, endpoint)
+	b.table.Unlock()
+	if len(leaving) == 0 {
+		return operationError("disconnect", endpoint, ErrUnknownEndpoint)
+	}
+	b.out.lock()
+	for _, m := range leaving {
+		if !m.gone {
+			b.pattern.ended(m) // nothing new goes there
+		}
+	}
+	b.out.unlock()
+	return operationError("disconnect", endpoint, b.part(leaving))
+}
+
+// Close ends the socket: calls that wait return net.ErrClosed, queued messages are handed over for at most Linger, and
+// when Close returns, streams, addresses and goroutines are gone. A *LostError counts messages that were not handed
+// over. Closing once more is net.ErrClosed.
+func (b *base) Close() error {
+	b.table.Lock()
+	if b.closed.Swap(true) {
+		b.table.Unlock()
+		return net.ErrClosed
+	}
+	listeners := b.listeners
+	b.listeners = nil
+	b.table.Unlock()
+	b.news.tell()
+	failures := make([]error, 0, len(listeners)+1)
+	for _, l := range listeners {
+		failures = append(failures, l.Close())
+	}
+	b.out.lock()
+	b.wakeSenders()
+	b.out.unlock()
+	b.in.lock()
+	b.wakeReceivers()
+	b.in.unlock()
+	b.table.Lock()
+	all := make([]*member, 0, len(b.members))
+	for m := range b.members {
+		all = append(all, m)
+	}
+	b.table.Unlock()
+	failures = append(failures, b.part(all))
+	if home := b.home.Load(); home != nil {
+		home.Release()
+	}
+	b.context.remove(b)
+	return errors.Join(failures...)
+}
+
+// part ends members and waits until nothing is left of them.
+func (b *base) part(members []*member) error {
+	linger := b.options.Linger
+	switch linger {
+	case LingerNone:
+		linger = 0
+	case LingerForever:
+		linger = -1
+	}
+	for _, m := range members {
+		b.table.Lock()
+		m.closing = true
+		b.table.Unlock()
+		if m.session != nil {
+			m.session.Close(linger)
+		} else {
+			b.leaveInproc(m, linger)
+		}
+	}
+	lost := 0
+	for _, m := range members {
+		<-m.done
+		lost += m.lost
+	}
+	if lost > 0 {
+		return &LostError{Messages: lost}
+	}
+	return nil
+}
+
+// leaveInproc takes leave of an inproc pipe. What has been sent is the other socket's; while there is none, messages wait
+// for it as long as linger says.
+func (b *base) leaveInproc(m *member, linger time.Duration) {
+	b.out.lock()
+	joined := m.attached
+	messages, _ := m.end.Out.Queued()
+	b.out.unlock()
+	if joined {
+		b.drop(m, nil)
+		return
+	}
+	if messages > 0 && linger != 0 {
+		if linger > 0 {
+			time.AfterFunc(linger, func() { b.giveUp(m) })
+		}
+		return
+	}
+	b.giveUp(m)
+}
+
+// giveUp ends the wait of an inproc pipe for its other end, unless that has come.
+func (b *base) giveUp(m *member) {
+	if b.context.names.Leave(m.name, m.end) {
+		b.drop(m, nil)
+	}
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/zwire-mq/zwire/internal/pipe"
+	"github.com/zwire-mq/zwire/internal/session"
+	"github.com/zwire-mq/zwire/internal/zmtp"
+)
+
+// The life of a member:
+//
+//	Connect ──> opened ──> attached ──> detached ──> attached … ──> ended     (a connecting session)
+//	            accepted ─> attached ──> detached ──> ended                    (an accepted one)
+//	Connect ──> opened ──> attached ──> ended                                  (inproc)
+//
+// Sessions and other sockets report each step from their own goroutines; it is posted, and happens under the turn of the
+// sending side. The receiving side needs to know only of messages, and that a peer it may wait for is gone.
+
+// owner is a base as its sessions and the other ends of its inproc pipes see it.
+type owner base
+
+// Ready is told that q has messages: a session or another socket has published the first.
+func (o *owner) Ready(q *pipe.Queue, _ bool) {
+	b := (*base)(o)
+	if b.traits.subscribable {
+		b.out.post(letter{subject: letterReady, queue: q})
+		return
+	}
+	b.in.post(letter{subject: letterReady, queue: q})
+}
+
+// Revive is told that q, which this socket found full, has room.
+func (o *owner) Revive(q *pipe.Queue) {
+	b := (*base)(o)
+	end := q.Far
+	if end == nil {
+		end = q.End
+	}
+	b.out.post(letter{subject: letterRevive, member: end.Socket.(*member)})
+}
+
+// Trim is told that q is at rest.
+func (o *owner) Trim(q *pipe.Queue) {
+	b := (*base)(o)
+	b.out.post(letter{subject: letterTrim, queue: q})
+}
+
+// Accepted makes a member of a new session.
+func (o *owner) Accepted(s *session.Session) bool {
+	b := (*base)(o)
+	m := b.newMember(s.End, s.Endpoint)
+	m.session, m.accepted, m.state = s, true, PeerHandshaking
+	return b.enter(m)
+}
+
+// Attach is told that a handshake has ended well.
+func (o *owner) Attach(s *session.Session, peer zmtp.Peer) {
+	b := (*base)(o)
+	m := s.End.Socket.(*member)
+	b.table.Lock()
+	m.peer = peer
+	b.table.Unlock()
+	b.out.post(letter{subject: letterAttach, member: m})
+}
+
+// Detach is told that an attached session has lost its stream.
+func (o *owner) Detach(s *session.Session, _ error) {
+	b := (*base)(o)
+	b.out.post(letter{subject: letterDetach, member: s.End.Socket.(*member)})
+}
+
+// Ended is told that a session is over.
+func (o *owner) Ended(s *session.Session, reason error) {
+	b := (*base)(o)
+	m := s.End.Socket.(*member)
+	b.table.Lock()
+	m.err = publicError(m.endpoint, reason)
+	b.table.Unlock()
+	b.out.post(letter{subject: letterEnded, member: m})
+}
+
+// Failed counts why a stream ended.
+func (o *owner) Failed(s *session.Session, reason error) {
+	b := (*base)(o)
+	err := publicError(s.Endpoint, reason)
+	b.counts.failure(err)
+	m := s.End.Socket.(*member)
+	b.table.Lock()
+	m.err = err
+	b.table.Unlock()
+	b.news.tell()
+}
+
+// Queues, Suits, Type, Joined, Left and Mismatched make a socket a party of inproc.
+
+// Queues returns the limits of a pipe.
+func (o *owner) Queues() (send, recv pipe.Limits) {
+	b := (*base)(o)
+	return b.options.sendLimits(), b.options.recvLimits()
+}
+
+// Suits reports whether this socket talks to one of that type.
+func (o *owner) Suits(socketType string) bool {
+	b := (*base)(o)
+	return slices.Contains(b.traits.peers, socketType)
+}
+
+// Type returns the type's name, in the protocol's spelling.
+func (o *owner) Type() string {
+	b := (*base)(o)
+	return b.traits.name
+}
+
+// Joined hands the socket its end of an inproc pipe.
+func (o *owner) Joined(end *pipe.End, name string, bound bool) {
+	b := (*base)(o)
+	m, _ := end.Socket.(*member)
+	if m == nil {
+		m = b.newMember(end, "inproc://"+name)
+		m.accepted = true
+		if !b.enter(m) {
+			end.Out.Consumer.(*owner).Left(end.Partner)
+			return
+		}
+	}
+	there := end.Out.Consumer.(*owner)
+	b.table.Lock()
+	m.peer = zmtp.Peer{Major: 3, SocketType: there.traits.name, Identity: there.options.Identity}
+	b.table.Unlock()
+	b.out.post(letter{subject: letterAttach, member: m})
+}
+
+// Left is told that the socket at the other end of an inproc pipe has left.
+func (o *owner) Left(end *pipe.End) {
+	b := (*base)(o)
+	m := end.Socket.(*member)
+	b.out.post(letter{subject: letterDetach, member: m})
+	b.out.post(letter{subject: letterEnded, member: m})
+}
+
+// Mismatched is told that an inproc name that this socket waited for belongs to a type it does not talk to.
+func (o *owner) Mismatched(end *pipe.End, reason error) {
+	b := (*base)(o)
+	m := end.Socket.(*member)
+	b.table.Lock()
+	m.err = ErrMismatch
+	m.state = PeerRefused
+	b.table.Unlock()
+	b.news.tell()
+}
+
+// handleOut does what was posted to the sending side.
+func (b *base) handleOut(l letter) {
+	switch m := l.member; l.subject {
+	case letterOpened:
+		if !m.gone {
+			b.pattern.opened(m)
+			b.wakeSenders()
+		}
+	case letterAttach:
+		b.attach(m)
+	case letterDetach:
+		b.detach(m)
+	case letterEnded:
+		b.end(m)
+	case letterRevive:
+		if !m.gone {
+			b.pattern.revive(m)
+			b.wakeSender()
+		}
+	case letterTrim:
+		l.queue.Trim()
+	case letterSweep:
+		if p, ok := b.pattern.(listening); ok {
+			p.sweep(m)
+		}
+	case letterReady:
+		if p, ok := b.pattern.(listening); ok {
+			p.listen(l.queue)
+		}
+	}
+}
+
+// listening is a pattern that hears its peers on the sending side: publishers.
+type listening interface {
+	// listen hears what stands in a peer's queue.
+	listen(q *pipe.Queue)
+	// sweep forgets some of what a peer that has left had said.
+	sweep(m *member)
+}
+
+func (b *base) attach(m *member) {
+	if m.gone || m.attached {
+		return
+	}
+	m.attached = true
+	b.table.Lock()
+	m.told = m.peer
+	b.table.Unlock()
+	if err := b.pattern.attach(m); err != nil {
+		m.attached = false
+		b.drop(m, err)
+		return
+	}
+	b.setState(m, PeerConnected)
+	b.wakeSenders()
+	if m.session != nil {
+		m.session.Admit()
+		return
+	}
+	// Both directions of an inproc pipe begin to flow when their drainer attaches.
+	if q := m.end.In; q.Turn(pipe.Detached, pipe.Posted) {
+		(*owner)(b).Ready(q, true)
+	}
+	b.table.Lock()
+	closing := m.closing
+	b.table.Unlock()
+	if closing { // it was only waiting for a socket to hand its messages to
+		b.drop(m, nil)
+	}
+}
+
+func (b *base) detach(m *member) {
+	if !m.attached {
+		return
+	}
+	m.attached = false
+	b.pattern.detach(m)
+	b.setState(m, PeerConnecting)
+	b.in.post(letter{subject: letterDetach, member: m})
+}
+
+// end takes leave of a pipe; what is queued in it is lost.
+func (b *base) end(m *member) {
+	if m.gone {
+		return
+	}
+	m.gone = true
+	b.pattern.ended(m)
+	lost := 0
+	if m.session != nil {
+		lost = m.session.Discard()
+	} else if m.end.Partner == nil {
+		lost, _ = m.end.Out.Queued()
+	}
+	b.table.Lock()
+	m.lost = lost
+	m.ended = true
+	var refused *RefusedError
+	switch {
+	case errors.As(m.err, &refused) && !b.closed.Load():
+		m.state = PeerRefused // Peers goes on to show it
+	default:
+		m.state = PeerClosed
+		b.forget(m)
+	}
+	closing := m.closing
+	b.table.Unlock()
+	if lost > 0 && !closing {
+		b.counts.drop(DropPeerGone, lost)
+	} else if lost > 0 {
+		b.counts.drop(DropLinger, lost)
+	}
+	close(m.done)
+	b.wakeSenders()
+	b.in.post(letter{subject: letterEnded, member: m})
+	b.news.tell()
+}
+
+// forget takes m out of the tables, which are locked.
+func (b *base) forget(m *member) {
+	delete(b.members, m)
+	if list := b.connected[m.endpoint]; !m.accepted {
+		list = slices.DeleteFunc(list, func(x *member) bool { return x == m })
+		if len(list) == 0 {
+			delete(b.connected, m.endpoint)
+		} else {
+			b.connected[m.endpoint] = list
+		}
+	}
+}
+
+// drop ends m from this side.
+func (b *base) drop(m *member, reason error) {
+	if m.session != nil {
+		m.session.Abort(reason)
+		return
+	}
+	if m.end.Partner != nil {
+		m.end.Out.Consumer.(*owner).Left(m.end.Partner)
+	}
+	(*owner)(b).Left(m.end)
+}
+
+func (b *base) setState(m *member, state PeerState) {
+	b.table.Lock()
+	if m.state != PeerRefused {
+		m.state = state
+	}
+	b.table.Unlock()
+	b.news.tell()
+}
+
+// handleIn does what was posted to the receiving side.
+func (b *base) handleIn(l letter) {
+	switch l.subject {
+	case letterReady:
+		if b.fair.Add(l.queue.End) {
+			b.wakeReceiver()
+		}
+	case letterDetach, letterEnded:
+		if b.filter != nil {
+			b.wakeReceivers() // who waits for this very peer must know
+		}
+	}
+}

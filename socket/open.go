@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/zwire-mq/zwire/internal/ioloop"
+	"github.com/zwire-mq/zwire/internal/pipe"
+	"github.com/zwire-mq/zwire/internal/session"
+	"github.com/zwire-mq/zwire/internal/zmtp"
+	"github.com/zwire-mq/zwire/transport"
+	"github.com/zwire-mq/zwire/transport/inproc"
+)
+
+// open makes b the base of a new socket.
+func (b *base) open(t traits, p pattern, opts *Options) error {
+	o, err := opts.resolve()
+	if err != nil {
+		return err
+	}
+	b.traits, b.pattern, b.options = t, p, o
+	b.filter, _ = p.(filter)
+	b.context = o.Context
+	if b.context == nil {
+		b.context = defaultContext()
+	}
+	b.out.handle, b.in.handle = b.handleOut, b.handleIn
+	b.members = make(map[*member]struct{})
+	b.listeners = make(map[string]listener)
+	b.connected = make(map[string][]*member)
+	b.config = session.Config{
+		Handshake: zmtp.HandshakeConfig{
+			SocketType: t.name, Identity: o.Identity, SendIdentity: t.sendsIdentity, PeerTypes: t.peers,
+		},
+		Scanner:          o.scanner(),
+		Send:             o.sendLimits(),
+		Recv:             o.recvLimits(),
+		HandshakeTimeout: o.HandshakeTimeout,
+		ReconnectMin:     o.ReconnectMin,
+		ReconnectMax:     o.ReconnectMax,
+		Heartbeat:        zmtp.HeartbeatConfig{Interval: o.HeartbeatInterval, Timeout: o.HeartbeatTimeout, TTL: o.HeartbeatTTL},
+		Subscriptions:    t.subscribable,
+		Deaf:             t.deaf,
+	}
+	return b.context.add(b)
+}
+
+// listener is what Bind has opened.
+type listener interface {
+	Close() error
+}
+
+// unbinder frees an inproc name.
+type unbinder struct {
+	names *inproc.Names
+	name  string
+}
+
+func (u unbinder) Close() error {
+	u.names.Unbind(u.name)
+	return nil
+}
+
+// Bind accepts peers at endpoint: "tcp://address:port", where "*" is any address and any port, "ipc://path",
+// "ipc://@name", "ipc://*" or "inproc://name". LastEndpoint tells what was chosen. A port that is taken is
+// syscall.EADDRINUSE to errors.Is; a bad endpoint is an *EndpointError. A socket may bind and connect any number of times.
+func (b *base) Bind(endpoint string) error {
+	if b.closed.Load() {
+		return operationError("bind", endpoint, net.ErrClosed)
+	}
+	t, address, err := b.context.find(endpoint, true)
+	if err != nil {
+		return err
+	}
+	var l listener
+	actual := endpoint
+	if t == nil {
+		if err = b.context.names.Bind(address, (*owner)(b)); err == nil {
+			l = unbinder{&b.context.names, address}
+		}
+	} else {
+		l, actual, err = b.listen(t, address)
+	}
+	if err != nil {
+		return operationError("bind", endpoint, err)
+	}
+	b.table.Lock()
+	if b.closed.Load() {
+		b.table.Unlock()
+		l.Close()
+		return operationError("bind", endpoint, net.ErrClosed)
+	}
+	b.listeners[actual] = l
+	b.endpoint = actual
+	b.table.Unlock()
+	return nil
+}
+
+func (b *base) listen(t transport.Transport, address string) (listener, string, error) {
+	raw, err := t.Listen(context.Background(), address, b.options.transport())
+	if err != nil {
+		return nil, "", err
+	}
+	home, err := b.useLoops()
+	if err != nil {
+		raw.Close()
+		return nil, "", err
+	}
+	l := session.Listen(&b.config, (*owner)(b), home, raw)
+	return l, l.Endpoint(), nil
+}
+
+// useLoops keeps the context's loops running until the socket is closed.
+func (b *base) useLoops() (*ioloop.Home, error) {
+	b.table.Lock()
+	defer b.table.Unlock()
+	if b.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	if b.home.Load() == nil {
+		b.home.Store(b.context.loops.Acquire())
+	}
+	return b.home.Load(), nil
+}
+
+// Unbind stops listening at endpoint, given as to Bind or as LastEndpoint told it, and returns when the address is free.
+// Peers that were accepted stay.
+func (b *base) Unbind(endpoint string) error {
+	b.table.Lock()
+	l, found := b.listeners[endpoint]
+	delete(b.listeners, endpoint)
+	b.table.Unlock()
+	if !found {
+		return operationError("unbind", endpoint, ErrUnknownEndpoint)
+	}
+	return operationError("unbind", endpoint, l.Close())
+}
+
+// Connect connects to endpoint, in the background, again whenever the stream is lost, and returns at once: an error says
+// that the endpoint is malformed. Connecting once more to an endpoint whose peer has refused this socket tries again;
+// otherwise it makes a second pipe.
+func (b *base) Connect(endpoint string) error {
+	if b.closed.Load() {
+		return operationError("connect", endpoint, net.ErrClosed)
+	}
+	t, address, err := b.context.find(endpoint, false)
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		return operationError("connect", endpoint, b.connectInproc(endpoint, address))
+	}
+	home, err := b.useLoops()
+	if err != nil {
+		return operationError("connect", endpoint, err)
+	}
+	b.forgetRefused(endpoint)
+	s := session.Connect(&b.config, (*owner)(b), home, endpoint, session.Dialer{Transport: t, Address: address, Config: b.options.transport()})
+	m := b.newMember(s.End, endpoint)
+	m.session = s
+	if !b.enter(m) {
+		return operationError("connect", endpoint, net.ErrClosed)
+	}
+	b.out.post(letter{subject: letterOpened, member: m})
+	s.Start()
+	return nil
+}
+
+// forgetRefused drops what is left of refused sessions of an endpoint that is tried again.
+func (b *base) forgetRefused(endpoint string) {
+	b.table.Lock()
+	defer b.table.Unlock()
+	kept := b.connected[endpoint][:0]
+	for _, m := range b.connected[endpoint] {
+		if m.state == PeerRefused {
+			delete(b.members, m)
+		} else {
+			kept = append(kept, m)
+		}
+	}
+	b.connected[endpoint] = kept
+}
+
+func (b *base) newMember(end *pipe.End, endpoint string) *member {
+	m := &member{socket: b, end: end, endpoint: endpoint, done: make(chan struct{})}
+	end.Socket = m
+	return m
+}
+
+// enter puts m into the tables, unless the socket is closed.
+func (b *base) enter(m *member) bool {
+	b.table.Lock()
+	defer b.table.Unlock()
+	if b.closed.Load() {
+		return false
+	}
+	b.members[m] = struct{}{}
+	if !m.accepted {
+		b.connected[m.endpoint] = append(b.connected[m.endpoint], m)
+		b.endpoint = m.endpoint
+	}
+	return true
+}
+
+func (b *base) connectInproc(endpoint, name string) error {
+	end, err := b.context.names.Connect(name, (*owner)(b), func(end *pipe.End) bool {
+		m := b.newMember(end, endpoint)
+		m.name = name
+		if !b.enter(m) {
+			return false
+		}
+		b.out.post(letter{subject: letterOpened, member: m})
+		return true
+	})
+	if errors.Is(err, inproc.ErrMismatch) {
+		b.drop(end.Socket.(*member), nil)
+		return ErrMismatch
+	}
+	return err
+}
+
+// LastEndpoint returns the endpoint of the last Bind or Connect: for a bound one the numeric form, with the port that a
+// wildcard got. It is empty before.
+func (b *base) LastEndpoint() string {
+	b.table.Lock()
+	defer b.table.Unlock()
+	return b.endpoint
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+)
+
+// PeerState says how far a peer is.
+type PeerState uint8
+
+// States of a peer.
+const (
+	PeerConnecting  PeerState = iota // an endpoint given to Connect, with no stream at present
+	PeerHandshaking                  // a stream whose handshake has not ended
+	PeerConnected                    // messages flow
+	PeerRefused                      // the peer refused this socket; only a new Connect tries again
+	PeerClosed                       // gone
+)
+
+// String returns the state in one word.
+func (s PeerState) String() string {
+	switch s {
+	case PeerConnecting:
+		return "connecting"
+	case PeerHandshaking:
+		return "handshaking"
+	case PeerConnected:
+		return "connected"
+	case PeerRefused:
+		return "refused"
+	default:
+		return "closed"
+	}
+}
+
+// Peer describes one peer of a socket, or an endpoint that has none yet.
+type Peer struct {
+	Endpoint  string // given to Connect, or where it was accepted
+	Identity  []byte // as announced, or made up by a ROUTER; nil: none
+	State     PeerState
+	Err       error // why there is no stream, or why the last one ended; nil: none has
+	SendQueue int   // messages queued for it
+	RecvQueue int   // messages received from it and not yet taken, about
+}
+
+// Peers lists the peers in no particular order.
+func (b *base) Peers() []Peer {
+	b.in.lock() // to look into both kinds of queues
+	defer b.in.unlock()
+	b.out.lock()
+	defer b.out.unlock()
+	b.table.Lock()
+	defer b.table.Unlock()
+	peers := make([]Peer, 0, len(b.members))
+	for m := range b.members {
+		identity := m.peer.Identity
+		if known := m.identity.Load(); known != nil {
+			identity = *known
+		}
+		p := Peer{Endpoint: m.endpoint, Identity: bytes.Clone(identity), State: m.state, Err: m.err}
+		p.SendQueue, _ = m.end.Out.Queued()
+		p.RecvQueue = m.end.In.Waiting()
+		peers = append(peers, p)
+	}
+	return peers
+}
+
+// news wakes who waits for something to change about the peers.
+type news struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// tell wakes all listeners.
+func (n *news) tell() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next != nil {
+		close(n.next)
+		n.next = nil
+	}
+}
+
+// listen returns a channel that is closed with the next tell.
+func (n *news) listen() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next == nil {
+		n.next = make(chan struct{})
+	}
+	return n.next
+}
+
+// await waits until done reports true or an error, looking again whenever there is news.
+func (b *base) await(ctx context.Context, done func() (bool, error)) error {
+	for {
+		change := b.news.listen()
+		if b.closed.Load() {
+			return net.ErrClosed
+		}
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// WaitConnected waits until every endpoint given to Connect has a peer whose handshake has ended. A peer that refuses
+// this socket ends the wait with a *RefusedError. When ctx ends, the error also wraps the last reason why an endpoint has
+// no peer.
+func (b *base) WaitConnected(ctx context.Context) error {
+	var last error
+	err := b.await(ctx, func() (bool, error) {
+		b.table.Lock()
+		defer b.table.Unlock()
+		all := true
+		for m := range b.members {
+			if m.accepted || m.state == PeerConnected {
+				continue
+			}
+			if m.state == PeerRefused {
+				return false, m.err
+			}
+			all = false
+			if m.err != nil {
+				last = fmt.Errorf("socket: %s: %w", m.endpoint, m.err)
+			}
+		}
+		return all, nil
+	})
+	if err != nil && err == ctx.Err() && last != nil {
+		return errors.Join(err, last)
+	}
+	return err
+}
+
+// WaitPeers waits until at least n peers, connected or accepted, have ended their handshake.
+func (b *base) WaitPeers(ctx context.Context, n int) error {
+	return b.await(ctx, func() (bool, error) {
+		b.table.Lock()
+		defer b.table.Unlock()
+		have := 0
+		for m := range b.members {
+			if m.state == PeerConnected {
+				have++
+			}
+		}
+		return have >= n, nil
+	})
+}

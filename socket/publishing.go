@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"fmt"
+
+	"github.com/zwire-mq/zwire/internal/pipe"
+	"github.com/zwire-mq/zwire/internal/route"
+	"github.com/zwire-mq/zwire/internal/wire"
+	"github.com/zwire-mq/zwire/internal/zmtp"
+)
+
+// sweepTopics is how many topics of a peer that left are forgotten in one go; senders get their turn in between.
+const sweepTopics = 1024
+
+// publishing is the sending side of PUB and XPUB. It also hears what peers send, under the same turn: subscriptions work
+// while the application is busy elsewhere.
+//
+//	peer ── SUBSCRIBE ──> In of its pipe ── listen ──> Topics
+//	                                           └── XPUB: notices ──> Recv
+type publishing struct {
+	base   *base
+	fanout route.Fanout
+
+	notices *pipe.End   // XPUB: a pipe from the sending side to the receiving side; this side writes In
+	stalled []*pipe.End // XPUB: peers not listened to until notices has room
+}
+
+// report makes an XPUB of a PUB.
+func (p *publishing) report(b *base) {
+	p.notices = pipe.NewEnd(pipe.Limits{}, b.options.recvLimits())
+	p.notices.Socket = &member{socket: b, end: p.notices}
+	p.notices.In.Consumer, p.notices.In.Producer = noticed{b}, (*owner)(b)
+	p.notices.In.Set(pipe.Idle)
+}
+
+// noticed tells the receiving side of notices.
+type noticed struct{ base *base }
+
+func (n noticed) Ready(q *pipe.Queue, _ bool) {
+	n.base.in.post(letter{subject: letterReady, queue: q})
+}
+
+func (p *publishing) opened(*member)       {}
+func (p *publishing) attach(*member) error { return nil }
+
+func (p *publishing) detach(m *member) { p.base.out.post(letter{subject: letterSweep, member: m}) }
+func (p *publishing) ended(m *member)  { p.base.out.post(letter{subject: letterSweep, member: m}) }
+
+// sweep forgets the topics of a peer that has left (RFC 29, XPUB: the application sees them cancelled).
+func (p *publishing) sweep(m *member) {
+	if m.attached && !m.gone {
+		return // it is back, and says anew what it wants
+	}
+	m.topics = 0
+	done := p.fanout.Topics.RemovePeer(m.end, sweepTopics, func(topic []byte, last bool) {
+		if last {
+			p.notify(false, topic)
+		}
+	})
+	if !done {
+		p.base.out.post(letter{subject: letterSweep, member: m})
+		return
+	}
+	p.base.news.tell()
+}
+
+// revive is about notices: a full peer is noticed anew with each message.
+func (p *publishing) revive(m *member) {
+	if m.end != p.notices {
+		return
+	}
+	stalled := p.stalled
+	p.stalled = nil
+	for _, e := range stalled {
+		p.hear(e)
+	}
+}
+
+func (p *publishing) choose(to *plan, first []byte, n int) error {
+	matches := p.fanout.Match(first)
+	fits := matches[:0]
+	for _, e := range matches {
+		switch {
+		case p.base.options.PubNoDrop:
+			if !e.Out.Fits(n, to.byteMark()) {
+				to.to(e)
+				return errFull
+			}
+			fits = append(fits, e)
+		case e.Out.Room(n):
+			fits = append(fits, e)
+		default:
+			p.base.counts.drop(DropFull, 1)
+		}
+	}
+	to.targets = fits
+	return nil
+}
+
+// listen is called when the first message stands in a peer's queue.
+func (p *publishing) listen(q *pipe.Queue) {
+	if q.Turn(pipe.Posted, pipe.Draining) {
+		p.hear(q.End)
+	}
+}
+
+// hear takes in what a peer has sent.
+func (p *publishing) hear(e *pipe.End) {
+	q := e.In
+	for {
+		encoded := q.Front()
+		if encoded == nil {
+			q.Settle()
+			if q.Yield() {
+				return
+			}
+			continue
+		}
+		if p.notices != nil && !p.notices.In.Fits(len(encoded), 0) {
+			p.stalled = append(p.stalled, e)
+			return
+		}
+		p.obey(e.Socket.(*member), encoded)
+		q.Pop(len(encoded))
+	}
+}
+
+// obey takes in one message of a peer. PUB ignores all but subscriptions.
+func (p *publishing) obey(m *member, encoded []byte) {
+	flags, size, n := wire.ParseHeader(encoded)
+	if flags&wire.FlagMore == 0 {
+		if subscribe, topic, ok := zmtp.IsSubscription(encoded[n : n+int(size)]); ok {
+			if subscribe {
+				p.subscribe(m, topic)
+			} else {
+				p.cancel(m, topic)
+			}
+			return
+		}
+	}
+	if p.notices != nil {
+		p.pass(encoded)
+	}
+}
+
+func (p *publishing) subscribe(m *member, topic []byte) {
+	if !m.attached {
+		return
+	}
+	o := &p.base.options
+	if count := p.fanout.Topics.Len(m.end); o.SubscriptionsPerPeer > 0 && count >= o.SubscriptionsPerPeer ||
+		o.TopicBytesPerPeer > 0 && m.topics+len(topic) > o.TopicBytesPerPeer {
+		p.base.drop(m, &zmtp.Error{Reason: zmtp.TooManySubscriptions, Detail: fmt.Sprintf("%d topics of %d bytes", count, m.topics)})
+		return
+	}
+	first, fresh := p.fanout.Topics.Add(topic, m.end)
+	if fresh {
+		m.topics += len(topic)
+		p.base.news.tell()
+	}
+	if first || p.base.options.XPubVerbose {
+		p.notify(true, topic)
+	}
+}
+
+func (p *publishing) cancel(m *member, topic []byte) {
+	last, held := p.fanout.Topics.Remove(topic, m.end)
+	if !held {
+		return
+	}
+	m.topics -= len(topic)
+	p.base.news.tell()
+	if last {
+		p.notify(false, topic)
+	}
+}
+
+// notify tells the application of an XPUB about a topic.
+func (p *publishing) notify(subscribe bool, topic []byte) {
+	if p.notices != nil {
+		p.pass(zmtp.AppendSubscription(nil, subscribe, topic))
+	}
+}
+
+// pass hands a message, in wire form, to the application of an XPUB.
+func (p *publishing) pass(encoded []byte) {
+	q := p.notices.In
+	q.AppendWire(encoded)
+	if q.Claim() {
+		q.Consumer.Ready(q, true)
+	}
+}

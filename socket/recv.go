@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"context"
+	"iter"
+	"net"
+	"slices"
+
+	"github.com/zwire-mq/zwire/internal/ioloop"
+	"github.com/zwire-mq/zwire/internal/pipe"
+)
+
+// The path in: whoever reads a stream publishes runs of messages and, if the pipe was empty, posts it → Recv takes the
+// turn, takes one message from the next pipe that has one and copies it out → if there is none it sleeps, running the
+// loop meanwhile. Who leaves messages behind wakes the next receiver.
+
+// receiver is the half of a socket that receives.
+type receiver struct{ base *base }
+
+// Recv waits for a message, until ctx ends: then none has been taken. The message is the caller's for good.
+func (r receiver) Recv(ctx context.Context) (Message, error) {
+	var msg Message
+	err := r.base.recv(ctx, &msg, true)
+	return msg, err
+}
+
+// RecvInto is Recv that reuses the memory of *msg, which must have come from RecvInto or Recv, or be zero, and whose
+// frames must not be used any more. On error *msg is unchanged.
+func (r receiver) RecvInto(ctx context.Context, msg *Message) error {
+	return r.base.recv(ctx, msg, true)
+}
+
+// TryRecv is Recv that does not wait: without a message it returns ErrWouldBlock.
+func (r receiver) TryRecv() (Message, error) {
+	var msg Message
+	err := r.base.recv(context.Background(), &msg, false)
+	return msg, err
+}
+
+// Messages returns an iterator over what is received. A message is valid until the next turn; Clone keeps it. The
+// iterator ends silently when the socket is closed, and with (zero, error) on any other error, such as ctx.Err().
+func (r receiver) Messages(ctx context.Context) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		var msg Message
+		for {
+			switch err := r.base.recv(ctx, &msg, true); err {
+			case nil:
+				if !yield(msg, nil) {
+					return
+				}
+			case net.ErrClosed:
+				return
+			default:
+				yield(Message{}, err)
+				return
+			}
+		}
+	}
+}
+
+func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.in.lock()
+	for {
+		if b.closed.Load() {
+			b.in.unlock()
+			return net.ErrClosed
+		}
+		ok, err := b.fetch(msg)
+		if ok || err != nil {
+			if len(b.recvWaiters) > 0 && b.fair.More() {
+				b.wakeReceiver()
+			}
+			b.in.unlock()
+			return err
+		}
+		if !wait {
+			b.in.unlock()
+			return ErrWouldBlock
+		}
+		if err := b.awaitMessage(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// fetch takes the next message that is for the application, if there is one.
+func (b *base) fetch(msg *Message) (bool, error) {
+	if b.filter == nil {
+		e, encoded := b.fair.Front()
+		if e == nil {
+			return false, nil
+		}
+		b.take(msg, e, encoded)
+		return true, nil
+	}
+	if err := b.filter.mayReceive(); err != nil {
+		return false, err
+	}
+	for {
+		e, encoded := b.fair.Front()
+		if e == nil {
+			return false, nil
+		}
+		m := e.Socket.(*member)
+		skip, verdict := b.filter.accept(m, encoded)
+		if verdict == discard {
+			b.fair.Pop(e, len(encoded))
+			continue
+		}
+		if skip == 0 && verdict == deliver {
+			b.take(msg, e, encoded)
+			return true, nil
+		}
+		if verdict == deliverSigned {
+			msg.read(*m.identity.Load(), true, encoded)
+		} else {
+			msg.read(nil, false, encoded[skip:])
+		}
+		b.received++
+		b.fair.Pop(e, len(encoded))
+		return true, nil
+	}
+}
+
+// take makes msg the message at the front of e.
+func (b *base) take(msg *Message, e *pipe.End, encoded []byte) {
+	b.received++
+	if len(encoded) > pipe.ChunkBytes/2 {
+		if memory, ok := e.In.Steal(len(encoded), msg.memory); ok {
+			msg.adopt(memory, len(encoded))
+			b.fair.Pop(e, len(encoded))
+			return
+		}
+	}
+	msg.read(nil, false, encoded)
+	b.fair.Pop(e, len(encoded))
+}
+
+// awaitMessage sleeps until there may be a message. It is called, and returns nil, with the turn held; on error it is
+// not.
+func (b *base) awaitMessage(ctx context.Context) error {
+	w := ioloop.NewWaiter()
+	b.recvWaiters = append(b.recvWaiters, w)
+	b.in.unlock()
+	err := w.Wait(ctx, b.home.Load().Loop())
+	b.in.lock()
+	if err != nil {
+		if i := slices.Index(b.recvWaiters, w); i >= 0 {
+			b.recvWaiters = slices.Delete(b.recvWaiters, i, i+1)
+		} else {
+			b.wakeReceiver() // the hint was for whoever can use it
+		}
+		b.in.unlock()
+	}
+	w.Free()
+	return err
+}
+
+// wakeReceiver hints at the receiver that has waited longest. The turn is held.
+func (b *base) wakeReceiver() {
+	if len(b.recvWaiters) > 0 {
+		w := b.recvWaiters[0]
+		b.recvWaiters = slices.Delete(b.recvWaiters, 0, 1)
+		w.Wake()
+	}
+}
+
+// wakeReceivers ends all waits. The turn is held.
+func (b *base) wakeReceivers() {
+	for len(b.recvWaiters) > 0 {
+		b.wakeReceiver()
+	}
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+
+	"github.com/zwire-mq/zwire/internal/wire"
+)
+
+// Req sends requests, each to one peer in turn, and receives the reply of the peer it asked (RFC 28). Peers: REP, ROUTER.
+// Do is the call to use: it is safe from many goroutines and cannot get stuck. Send and Recv in lock-step exist too: out
+// of turn they return ErrState.
+type Req struct {
+	*base
+	sender
+	receiver
+	calls chan struct{} // cap 1: held by the Do whose turn it is
+	asks  *asking
+}
+
+// NewReq returns a REQ socket; nil options are the defaults.
+func NewReq(opts *Options) (*Req, error) {
+	b := new(base)
+	p := &asking{base: b}
+	if err := b.open(traits{name: "REQ", peers: []string{"REP", "ROUTER"}, sendsIdentity: true}, p, opts); err != nil {
+		return nil, err
+	}
+	p.immediate = b.options.Immediate
+	return &Req{b, sender{b}, receiver{b}, make(chan struct{}, 1), p}, nil
+}
+
+// Do sends a request and returns the reply. Calls from several goroutines are served one after the other. When ctx ends
+// the request is given up: the socket can be used again, and a late reply is never delivered. If the asked peer is gone
+// Do returns ErrPeerGone; whether it has handled the request is not known.
+func (r *Req) Do(ctx context.Context, request Message) (Message, error) {
+	select {
+	case r.calls <- struct{}{}:
+	case <-ctx.Done():
+		return Message{}, ctx.Err()
+	}
+	defer func() { <-r.calls }()
+	r.asks.number()
+	if err := r.Send(ctx, request); err != nil {
+		return Message{}, err
+	}
+	reply, err := r.Recv(ctx)
+	if err != nil {
+		r.Reset()
+	}
+	return reply, err
+}
+
+// Reset gives up the request under way, if there is one, so that Send is in turn again. A late reply is never delivered.
+// A Recv that waits returns ErrState.
+func (r *Req) Reset() {
+	r.asks.giveUp()
+	r.base.in.lock()
+	r.base.wakeReceivers()
+	r.base.in.unlock()
+}
+
+// asking is the state of a REQ.
+//
+//	idle ── Send ──> asked ── reply ──> idle
+//	                   └── Reset, or the peer is gone ──> idle, numbered
+//
+// A plain request has an empty frame in front. Once a reply may come late, and in Do, requests carry a number before it,
+// which REP, and ROUTER by convention, send back.
+type asking struct {
+	balanced
+	base *base
+
+	mu       sync.Mutex
+	asked    *member // nil: idle
+	gone     bool    // asked has lost the stream that carried the request
+	numbered bool
+	last     uint32 // number of the last request
+	head     []byte // of the last request, in wire form
+}
+
+const numberBytes = 4
+
+func (p *asking) number() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.numbered = true
+}
+
+func (p *asking) giveUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asked != nil {
+		p.asked, p.gone, p.numbered = nil, false, true
+	}
+}
+
+func (p *asking) choose(to *plan, first []byte, n int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asked != nil {
+		return ErrState
+	}
+	if err := p.balanced.choose(to, first, n); err != nil {
+		return err
+	}
+	p.asked, p.gone = to.single[0].Socket.(*member), false
+	p.head = p.head[:0]
+	if p.numbered {
+		p.last++
+		p.head = append(p.head, wire.FlagMore, numberBytes)
+		p.head = binary.BigEndian.AppendUint32(p.head, p.last)
+	}
+	p.head = append(p.head, wire.FlagMore, 0)
+	to.head = p.head
+	return nil
+}
+
+func (p *asking) detach(m *member) {
+	p.balanced.detach(m)
+	p.leave(m)
+}
+
+func (p *asking) ended(m *member) {
+	p.balanced.ended(m)
+	p.leave(m)
+}
+
+// leave notes that the asked peer is gone, unless the request is still queued and will reach its next stream.
+func (p *asking) leave(m *member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if queued, _ := m.end.Out.Queued(); p.asked == m && (queued == 0 || m.accepted || m.gone) {
+		p.gone = true
+	}
+}
+
+func (p *asking) mayReceive() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asked == nil {
+		return ErrState
+	}
+	if p.gone && p.asked.end.In.Waiting() == 0 {
+		p.asked, p.gone, p.numbered = nil, false, true
+		return ErrPeerGone
+	}
+	return nil
+}
+
+// accept takes only the reply to the request under way, without its envelope.
+func (p *asking) accept(m *member, encoded []byte) (int, verdict) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m != p.asked {
+		p.base.counts.drop(DropStale, 1)
+		return 0, discard
+	}
+	if len(encoded) <= len(p.head) || string(encoded[:len(p.head)]) != string(p.head) {
+		p.base.counts.drop(DropStale, 1)
+		return 0, discard
+	}
+	p.asked, p.gone = nil, false
+	return len(p.head), deliver
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+
+	"github.com/zwire-mq/zwire/internal/ioloop"
+	"github.com/zwire-mq/zwire/internal/pipe"
+)
+
+// The path out: Send takes the turn → the pattern chooses pipes that have room → the message is encoded straight into
+// their queues → with the turn given up, drainers that sleep are told. If there is no room: drain a pipe that nobody
+// has begun to, or sleep until one revives.
+
+// errFull says that no pipe has room now.
+var errFull = errors.New("socket: full")
+
+// sender is the half of a socket that sends.
+type sender struct{ base *base }
+
+// Send queues a copy of msg for one peer, or for all that want it, as the socket type says; the memory is the caller's
+// again when it returns. It waits for room, until ctx ends: then nothing has been queued. Messages of one goroutine keep
+// their order.
+func (s sender) Send(ctx context.Context, msg Message) error {
+	return s.base.send(ctx, msg.frames, true)
+}
+
+// SendOwned is Send for memory that the caller hands over: frames of msg must never be changed again. The library is
+// free to send them without a copy.
+func (s sender) SendOwned(ctx context.Context, msg Message) error {
+	return s.base.send(ctx, msg.frames, true)
+}
+
+// TrySend is Send that does not wait: without room it returns ErrWouldBlock.
+func (s sender) TrySend(msg Message) error {
+	return s.base.send(context.Background(), msg.frames, false)
+}
+
+func (b *base) send(ctx context.Context, frames [][]byte, wait bool) error {
+	n, err := b.measure(frames)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.out.lock()
+	for {
+		if b.closed.Load() {
+			b.out.unlock()
+			return net.ErrClosed
+		}
+		p := &b.plan
+		p.wait, p.frames, p.head, p.skip, p.targets = wait, len(frames), nil, 0, nil
+		err := b.pattern.choose(p, frames[0], n)
+		if err == nil {
+			b.deliver(p, frames)
+			return nil
+		}
+		if err != errFull {
+			b.out.unlock()
+			return err
+		}
+		if stolen := b.steal(); stolen {
+			continue
+		}
+		if !wait {
+			b.out.unlock()
+			return ErrWouldBlock
+		}
+		if err := b.awaitRoom(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// measure returns the size of a message on the wire, if it may be sent.
+func (b *base) measure(frames [][]byte) (int, error) {
+	if len(frames) == 0 {
+		return 0, ErrEmpty
+	}
+	if len(frames) == 1 && len(frames[0]) <= b.options.messageBytes() {
+		return len(frames[0]) + 2, nil
+	}
+	if limit := b.options.MessageFrames; limit > 0 && len(frames) > limit {
+		return 0, ErrTooLarge
+	}
+	n := 0
+	for _, f := range frames {
+		n += len(f)
+	}
+	if n > b.options.messageBytes() {
+		return 0, ErrTooLarge
+	}
+	return pipe.EncodedBytes(nil, frames), nil
+}
+
+// deliver queues a message where the plan says, and gives the turn up.
+func (b *base) deliver(p *plan, frames [][]byte) {
+	b.sent++
+	var wake *pipe.Queue
+	switch head, rest := p.head, frames[p.skip:]; len(p.targets) {
+	case 0:
+	case 1:
+		q := p.targets[0].Out
+		q.Append(head, rest)
+		if q.Claim() {
+			wake = q
+		}
+	default:
+		c, from, to := b.shared.Encode(head, rest, always)
+		for _, e := range p.targets {
+			e.Out.Publish(c, from, to, 1)
+			if e.Out.Claim() {
+				e.Out.Consumer.Ready(e.Out, true)
+			}
+		}
+	}
+	if len(b.sendWaiters) > 0 {
+		b.wakeSender() // a hint is passed on; who finds no room sleeps again
+	}
+	b.out.unlock()
+	if wake != nil {
+		wake.Consumer.Ready(wake, false)
+	}
+}
+
+// always is the answer of a socket whose shared chunks are never small.
+func always() bool { return true }
+
+// steal drains a full pipe that nobody has begun to drain. It gives the turn up meanwhile.
+func (b *base) steal() bool {
+	for _, e := range b.plan.targets {
+		if e.Peer != nil && e.Out.State() == pipe.Posted {
+			b.out.unlock()
+			stolen := e.Peer.Steal()
+			b.out.lock()
+			if stolen {
+				return true
+			}
+			break
+		}
+	}
+	return false
+}
+
+// awaitRoom sleeps until a pipe may have room. It is called, and returns nil, with the turn held; on error it is not.
+func (b *base) awaitRoom(ctx context.Context) error {
+	w := ioloop.NewWaiter()
+	b.sendWaiters = append(b.sendWaiters, w)
+	b.out.unlock()
+	err := w.Wait(ctx, b.home.Load().Loop())
+	b.out.lock()
+	if err != nil {
+		if i := slices.Index(b.sendWaiters, w); i >= 0 {
+			b.sendWaiters = slices.Delete(b.sendWaiters, i, i+1)
+		} else {
+			b.wakeSender() // the hint was for whoever can use it
+		}
+		b.out.unlock()
+	}
+	w.Free()
+	return err
+}
+
+// wakeSender hints at the sender that has waited longest. The turn is held.
+func (b *base) wakeSender() {
+	if len(b.sendWaiters) > 0 {
+		w := b.sendWaiters[0]
+		b.sendWaiters = slices.Delete(b.sendWaiters, 0, 1)
+		w.Wake()
+	}
+}
+
+// wakeSenders ends all waits. The turn is held.
+func (b *base) wakeSenders() {
+	for len(b.sendWaiters) > 0 {
+		b.wakeSender()
+	}
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/zwire-mq/zwire/internal/pipe"
+)
+
+// turn is the lock of one direction of a socket, with a mailbox. Loops and other sockets must not wait for the
+// application, so they post what is to be done; whoever holds the turn, or else they themselves, does it.
+type turn struct {
+	mu     sync.Mutex
+	mailed atomic.Bool
+	handle func(letter) // called with the turn held; must not wait
+
+	box   sync.Mutex
+	mail  []letter
+	spare []letter // turn
+}
+
+// letter is one thing to be done.
+type letter struct {
+	subject subject
+	member  *member
+	queue   *pipe.Queue
+}
+
+type subject uint8
+
+const (
+	letterOpened  subject = iota // member may be sent to, though no handshake stands yet
+	letterAttach                 // a handshake has ended well
+	letterDetach                 // the stream is gone
+	letterEnded                  // the pipe is gone
+	letterRevive                 // queue has room again
+	letterTrim                   // queue is at rest
+	letterReady                  // queue has messages
+	letterSweep                  // member has left; forget some of its subscriptions
+)
+
+// lock takes the turn and does what has been posted.
+func (t *turn) lock() {
+	t.mu.Lock()
+	if t.mailed.Load() {
+		t.read()
+	}
+}
+
+// unlock gives the turn up, and does what has been posted meanwhile unless another has taken over.
+func (t *turn) unlock() {
+	t.mu.Unlock()
+	for t.mailed.Load() && t.mu.TryLock() {
+		t.read()
+		t.mu.Unlock()
+	}
+}
+
+// post has a letter handled soon, perhaps at once by the caller. It does not wait.
+func (t *turn) post(l letter) {
+	t.box.Lock()
+	t.mail = append(t.mail, l)
+	t.mailed.Store(true)
+	t.box.Unlock()
+	if t.mu.TryLock() {
+		t.unlock()
+	}
+}
+
+// read does what has been posted so far. What that posts in turn waits for the next one to come by.
+func (t *turn) read() {
+	t.box.Lock()
+	mail := t.mail
+	t.mail = t.spare[:0]
+	t.mailed.Store(false)
+	t.box.Unlock()
+	for _, l := range mail {
+		t.handle(l)
+	}
+	clear(mail)
+	t.spare = mail[:0]
+}
