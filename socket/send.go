@@ -65,7 +65,7 @@ func (b *base) send(ctx context.Context, frames [][]byte, wait bool) error {
 			b.out.unlock()
 			return err
 		}
-		if stolen := b.steal(); stolen {
+		if b.steal() {
 			continue
 		}
 		if !wait {
@@ -132,17 +132,15 @@ func (b *base) deliver(p *plan, frames [][]byte) {
 // always is the answer of a socket whose shared chunks are never small.
 func always() bool { return true }
 
-// steal drains a full pipe that nobody has begun to drain. It gives the turn up meanwhile.
+// steal drains a full pipe that nobody has begun to drain. It reports whether it gave the turn up meanwhile, so that the
+// caller must look again.
 func (b *base) steal() bool {
 	for _, e := range b.plan.targets {
 		if e.Peer != nil && e.Out.State() == pipe.Posted {
 			b.out.unlock()
-			stolen := e.Peer.Steal()
+			e.Peer.Steal()
 			b.out.lock()
-			if stolen {
-				return true
-			}
-			break
+			return true
 		}
 	}
 	return false

@@ -53,6 +53,10 @@ func (l *Loop) stop() {
 	hint(l.recall)
 	hint(l.flush.wake)
 	l.gone.Wait()
+	for !l.token.CompareAndSwap(false, true) { // a leader is on its way out
+		l.poll.interrupt()
+		<-l.recall
+	}
 	l.poll.close()
 }
 

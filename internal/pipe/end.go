@@ -12,9 +12,9 @@ package pipe
 type Peer interface {
 	// ReadMore lets the caller, who found In empty, read from the stream itself. It reports whether to look again.
 	ReadMore() bool
-	// Steal lets the caller, who found Out full, write to the stream itself if nobody has begun to. It reports whether
-	// to look again. The caller holds no lock.
-	Steal() bool
+	// Steal lets the caller, who found Out full, write to the stream itself if nobody has begun to. The caller holds no
+	// lock and looks again afterwards.
+	Steal()
 	// Drop ends the pipe from the socket's side, for a reason. It does not wait.
 	Drop(reason error)
 }

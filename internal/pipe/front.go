@@ -66,6 +66,9 @@ func (q *Queue) Steal(n int, old []byte) (memory []byte, ok bool) {
 	if len(c.Buf) < ChunkBytes || q.off != 0 || 2*n < len(c.Buf) || c.refs.Load() != 1 {
 		return nil, false
 	}
+	if markEnd(q.head.mark.Load()) != n { // final, since the writer has let go of the chunk
+		return nil, false
+	}
 	memory, c.Buf = c.Buf, old[:cap(old)]
 	return memory, true
 }

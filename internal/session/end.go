@@ -4,7 +4,6 @@ package session
 
 import (
 	"errors"
-	"net"
 	"time"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
@@ -52,22 +51,20 @@ func (s *Session) Abort(reason error) {
 	}
 	s.over = true
 	s.state = Over
-	if reason != nil {
-		s.last = reason
-	}
 	if s.timer != nil {
 		s.timer.Stop()
 	}
 	if s.cancel != nil {
 		s.cancel()
 	}
-	l := s.link.Load()
+	l, busy := s.link.Load(), s.busy > 0
 	s.mu.Unlock()
-	if l == nil {
+	switch {
+	case l != nil:
+		l.fail(reason)
+	case !busy:
 		s.owner.Ended(s, reason)
-		return
 	}
-	l.fail(reason)
 }
 
 // lost is called once per link, when its stream is closed.
@@ -89,9 +86,6 @@ func (s *Session) lost(l *link, reason error) {
 		if s.timer != nil {
 			s.timer.Stop()
 		}
-	}
-	if reason != nil && !errors.Is(reason, net.ErrClosed) {
-		s.last = reason
 	}
 	s.mu.Unlock()
 	if l.opened {

@@ -120,7 +120,7 @@ func (l *link) admit() {
 	l.mu.Unlock()
 	s := l.s
 	s.mu.Lock()
-	s.state, s.attempts, s.last = Up, 0, nil
+	s.state, s.attempts = Up, 0
 	closing := s.closing
 	s.mu.Unlock()
 	if closing {

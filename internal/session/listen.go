@@ -73,13 +73,11 @@ func (s *Listener) accept() {
 
 func (s *Listener) serve(stream transport.Stream) error {
 	session := newSession(s.config, s.owner, s.home)
-	session.Accepted, session.Endpoint = true, s.listener.Endpoint()
+	session.Accepted, session.Endpoint, session.busy = true, s.listener.Endpoint(), 1
 	if !s.owner.Accepted(session) {
 		return stream.Close()
 	}
-	if err := session.carry(stream); err != nil {
-		session.Abort(err)
-		return err
-	}
-	return nil
+	carried, err := session.carry(stream)
+	session.settle(carried, err)
+	return err
 }

@@ -294,9 +294,6 @@ func (l *link) greeted() {
 	peer := l.handshake.Peer()
 	l.handshake = nil
 	l.late.Stop()
-	l.s.mu.Lock()
-	l.s.peer = peer
-	l.s.mu.Unlock()
 	l.s.owner.Attach(l.s, peer)
 }
 

@@ -90,13 +90,12 @@ type Session struct {
 
 	mu       sync.Mutex
 	state    State
+	busy     int // attempts to get a link that are under way
 	attempts int
 	cancel   context.CancelFunc // of the dial under way
 	timer    *time.Timer        // until the next dial, or of lingering
 	closing  bool               // hand over what is queued, then end
 	over     bool               // Ended has been, or is being, called
-	last     error              // why the last stream or dial failed
-	peer     zmtp.Peer
 }
 
 func newSession(config *Config, owner Owner, home *ioloop.Home) *Session {
@@ -130,49 +129,58 @@ func (s *Session) dial() {
 		ctx, cancel = context.WithTimeout(context.Background(), s.config.HandshakeTimeout)
 	}
 	s.state, s.cancel = Dialing, cancel
+	s.busy++
 	go func() {
 		defer cancel()
 		stream, err := s.dialer.Transport.Dial(ctx, s.dialer.Address, s.dialer.Config)
-		s.mu.Lock()
-		if s.over {
-			s.mu.Unlock()
-			if err == nil {
-				stream.Close()
-			}
+		if err != nil {
+			s.settle(false, err)
 			return
 		}
-		s.mu.Unlock()
-		if err == nil {
-			err = s.carry(stream)
-		}
-		if err != nil {
-			s.retry(err)
-		}
+		s.settle(s.carry(stream))
 	}()
 }
 
-// carry makes stream the session's link.
-func (s *Session) carry(stream transport.Stream) error {
+// carry makes stream the session's link, which then is in charge of the session's end.
+func (s *Session) carry(stream transport.Stream) (carried bool, err error) {
 	l := newLink(s)
 	s.mu.Lock()
 	if s.over {
 		s.mu.Unlock()
 		stream.Close()
-		return nil
+		return false, nil
 	}
 	s.state = Handshaking
 	s.mu.Unlock()
-	err := s.home.Attach(stream, l, func(st ioloop.Stream) {
+	err = s.home.Attach(stream, l, func(st ioloop.Stream) {
 		l.stream = st
 		l.begin()
 	})
 	if err != nil {
 		s.link.Store(nil)
 		l.late.Stop()
-		return err
+		return false, err
 	}
 	l.begun()
-	return nil
+	return true, nil
+}
+
+// settle is called when an attempt to get a link is over. Without one, what comes next is decided here.
+func (s *Session) settle(carried bool, err error) {
+	s.mu.Lock()
+	s.busy--
+	if s.Accepted && !carried {
+		s.over = true
+	}
+	over := s.over
+	s.mu.Unlock()
+	switch {
+	case carried:
+	case over: // if it was Abort, it has left the end to us
+		s.owner.Ended(s, err)
+	default:
+		s.retry(err)
+	}
 }
 
 // retry waits, longer each time, before the next attempt.
@@ -183,7 +191,7 @@ func (s *Session) retry(reason error) {
 	if s.over {
 		return
 	}
-	s.state, s.last = Waiting, reason
+	s.state = Waiting
 	s.timer = time.AfterFunc(s.backoff(), func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -203,25 +211,4 @@ func (s *Session) backoff() time.Duration {
 	s.attempts++
 	d = max(min(d, s.config.ReconnectMax), s.config.ReconnectMin)
 	return d + rand.N(d/4+1)
-}
-
-// Snapshot is what a session tells about itself.
-type Snapshot struct {
-	State State
-	Peer  zmtp.Peer // of the last handshake
-	Last  error     // why the last stream or dial failed
-}
-
-// Snapshot returns the present state.
-func (s *Session) Snapshot() Snapshot {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Snapshot{State: s.state, Peer: s.peer, Last: s.last}
-}
-
-// Peer returns what the peer said in the last handshake.
-func (s *Session) Peer() zmtp.Peer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.peer
 }

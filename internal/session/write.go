@@ -35,14 +35,13 @@ func (s *Session) Ready(q *pipe.Queue, later bool) {
 }
 
 // Steal lets a sender at the mark write by itself; see pipe.Peer.
-func (s *Session) Steal() bool {
+func (s *Session) Steal() {
 	l := s.link.Load()
 	if l == nil || !l.stream.Inline() || !s.End.Out.Turn(pipe.Posted, pipe.Draining) {
-		return false
+		return
 	}
 	l.lastDirect.Store(int64(time.Since(epoch)))
 	l.drain(true)
-	return true
 }
 
 // Flush and Writable are the loop's calls.

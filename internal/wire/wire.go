@@ -16,12 +16,11 @@ const (
 )
 
 const (
-	// HeaderBytesMax is the size of the long header.
+	// HeaderBytesMin and HeaderBytesMax are the sizes of the short and the long header.
+	HeaderBytesMin = 2
 	HeaderBytesMax = 9
 	// ShortBodyMax is the largest body of a frame with the short header.
 	ShortBodyMax = 255
-
-	headerBytesShort = 2
 )
 
 // HeaderBytes returns the size of the header of a frame with a body of bodyBytes.
@@ -29,7 +28,7 @@ func HeaderBytes(bodyBytes int) int {
 	if bodyBytes > ShortBodyMax {
 		return HeaderBytesMax
 	}
-	return headerBytesShort
+	return HeaderBytesMin
 }
 
 // PutHeader writes a frame header to dst, which must have room for it, and returns its size. It sets LONG by itself.
@@ -39,18 +38,18 @@ func PutHeader(dst []byte, flags byte, bodyBytes int) int {
 		binary.BigEndian.PutUint64(dst[1:HeaderBytesMax], uint64(bodyBytes))
 		return HeaderBytesMax
 	}
-	dst[0], dst[1] = flags, byte(bodyBytes)
-	return headerBytesShort
+	dst[0], dst[1] = flags&^FlagLong, byte(bodyBytes)
+	return HeaderBytesMin
 }
 
 // ParseHeader reads the header at the start of b. n is its size, or 0 if b ends before it does. Neither reserved bits nor
 // the size are checked.
 func ParseHeader(b []byte) (flags byte, bodyBytes uint64, n int) {
-	if len(b) < headerBytesShort {
+	if len(b) < HeaderBytesMin {
 		return 0, 0, 0
 	}
 	if b[0]&FlagLong == 0 {
-		return b[0], uint64(b[1]), headerBytesShort
+		return b[0], uint64(b[1]), HeaderBytesMin
 	}
 	if len(b) < HeaderBytesMax {
 		return 0, 0, 0

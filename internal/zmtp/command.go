@@ -2,7 +2,11 @@
 
 package zmtp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/zwire-mq/zwire/internal/wire"
+)
 
 // CommandName tells the commands apart that this package knows.
 type CommandName uint8
@@ -161,7 +165,7 @@ func AppendCancel(dst, topic []byte) []byte {
 
 // appendCommandName appends everything of a command frame but its data.
 func appendCommandName(dst []byte, name string, dataBytes int) []byte {
-	dst = appendHeader(dst, FlagCommand, 1+len(name)+dataBytes)
+	dst = appendHeader(dst, wire.FlagCommand, 1+len(name)+dataBytes)
 	dst = append(dst, byte(len(name)))
 	return append(dst, name...)
 }

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 var commands = []struct {
@@ -67,7 +69,7 @@ func TestC1(t *testing.T) {
 func TestC2(t *testing.T) {
 	for _, name := range []string{"FOO", "HELLO", "JOIN", "X", strings.Repeat("N", 255)} {
 		frame := AppendCommand(nil, name, []byte("data"))
-		_, _, header := ParseHeader(frame)
+		_, _, header := wire.ParseHeader(frame)
 		got, err := ParseCommand(frame[header:])
 		if err != nil || got.Name != CommandUnknown || string(got.Body) != "data" {
 			t.Errorf("%s: %v, %v", name, got, err)
@@ -143,7 +145,7 @@ func TestLongTopics(t *testing.T) {
 			}
 		}
 		frame := AppendSubscription(nil, true, topic)
-		_, bodyBytes, header := ParseHeader(frame)
+		_, bodyBytes, header := wire.ParseHeader(frame)
 		subscribe, got, ok := IsSubscription(frame[header:])
 		if int(bodyBytes) != n+1 || !ok || !subscribe || !bytes.Equal(got, topic) {
 			t.Errorf("topic of %d bytes in message form: %v, %v", n, subscribe, ok)
@@ -172,7 +174,7 @@ func TestSubscriptionGolden(t *testing.T) {
 
 func TestErrorReasonIsCut(t *testing.T) {
 	frame := AppendError(nil, strings.Repeat("x", 300))
-	got, err := ParseCommand(frame[HeaderBytesMax:])
+	got, err := ParseCommand(frame[wire.HeaderBytesMax:])
 	if err != nil || len(got.Body) != 255 {
 		t.Errorf("%d bytes of reason, %v", len(got.Body), err)
 	}
@@ -205,7 +207,7 @@ func FuzzCommand(f *testing.F) {
 		default:
 			again = AppendCommand(nil, got.Name.String(), got.Body)
 		}
-		_, _, header := ParseHeader(again)
+		_, _, header := wire.ParseHeader(again)
 		if !bytes.HasPrefix(body, again[header:]) {
 			t.Fatalf("%x was written as %x", body, again[header:])
 		}

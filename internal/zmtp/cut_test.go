@@ -5,6 +5,8 @@ package zmtp
 import (
 	"bytes"
 	"testing"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // conversation is all that a peer sends: greeting, READY, messages of one to
@@ -79,13 +81,13 @@ func TestCutsMakeNoDifferenceToErrors(t *testing.T) {
 		greetingOf(3, 1, "FOO"),
 		append(greetingOf(2, 1, "NULL"), ready...),
 		concat(greetingOf(3, 1, "NULL"), message("a"), ready),
-		concat(greetingOf(3, 1, "NULL"), longHeader(FlagCommand, 1<<20), ready),
+		concat(greetingOf(3, 1, "NULL"), longHeader(wire.FlagCommand, 1<<20), ready),
 		concat(greetingOf(3, 1, "NULL"), readyOf("Socket-Type", "PUB"), ready),
 		concat(greetingOf(3, 1, "NULL"), AppendError(nil, "no"), ready),
 		concat(traffic, []byte("\x08\x00\x00\x00")),
 		concat(traffic, []byte("\x01\x00\x01\x00\x00\x00\x00\x00")),
 		concat(traffic, []byte("\x01\x01x"), AppendPong(nil, nil), longHeader(0, 30), message("z")),
-		concat(traffic, longHeader(FlagCommand, 1<<40), message("z")),
+		concat(traffic, longHeader(wire.FlagCommand, 1<<40), message("z")),
 	} {
 		limits := ScannerLimits{MessageBytes: 20, MessageFrames: 2}
 		whole := newStream(configFor("ROUTER", nil), limits)

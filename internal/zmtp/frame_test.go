@@ -5,6 +5,8 @@ package zmtp
 import (
 	"bytes"
 	"testing"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 var headers = []struct {
@@ -14,33 +16,33 @@ var headers = []struct {
 }{
 	{0, 0, "00 00"},
 	{0, 1, "00 01"},
-	{FlagMore, 0, "01 00"},
-	{FlagMore, 255, "01 ff"},
-	{FlagLong, 255, "00 ff"},
+	{wire.FlagMore, 0, "01 00"},
+	{wire.FlagMore, 255, "01 ff"},
+	{wire.FlagLong, 255, "00 ff"},
 	{0, 256, "02 0000000000000100"},
-	{FlagMore, 256, "03 0000000000000100"},
-	{FlagCommand, 5, "04 05"},
-	{FlagCommand | FlagLong, 5, "04 05"},
-	{FlagCommand, 65536, "06 0000000000010000"},
+	{wire.FlagMore, 256, "03 0000000000000100"},
+	{wire.FlagCommand, 5, "04 05"},
+	{wire.FlagCommand | wire.FlagLong, 5, "04 05"},
+	{wire.FlagCommand, 65536, "06 0000000000010000"},
 	{0, 1<<31 - 1, "02 000000007fffffff"},
 }
 
 func TestHeaderGolden(t *testing.T) {
 	for _, h := range headers {
-		var b [HeaderBytesMax]byte
-		n := PutHeader(b[:], h.flags, h.bodyBytes)
+		var b [wire.HeaderBytesMax]byte
+		n := wire.PutHeader(b[:], h.flags, h.bodyBytes)
 		if want := unhex(t, h.wire); !bytes.Equal(b[:n], want) {
 			t.Errorf("header of %d bytes, flags %d: %x, want %x", h.bodyBytes, h.flags, b[:n], want)
 		}
-		if n != HeaderBytes(h.bodyBytes) {
-			t.Errorf("HeaderBytes(%d) = %d, want %d", h.bodyBytes, HeaderBytes(h.bodyBytes), n)
+		if n != wire.HeaderBytes(h.bodyBytes) {
+			t.Errorf("wire.HeaderBytes(%d) = %d, want %d", h.bodyBytes, wire.HeaderBytes(h.bodyBytes), n)
 		}
-		flags, bodyBytes, m := ParseHeader(b[:])
-		if flags&^FlagLong != h.flags&^FlagLong || bodyBytes != uint64(h.bodyBytes) || m != n {
+		flags, bodyBytes, m := wire.ParseHeader(b[:])
+		if flags&^wire.FlagLong != h.flags&^wire.FlagLong || bodyBytes != uint64(h.bodyBytes) || m != n {
 			t.Errorf("parsed %x as flags %d, %d bytes, header %d", b[:n], flags, bodyBytes, m)
 		}
 		for cut := range n {
-			if _, _, m := ParseHeader(b[:cut]); m != 0 {
+			if _, _, m := wire.ParseHeader(b[:cut]); m != 0 {
 				t.Errorf("%x: a header of %d bytes", b[:cut], m)
 			}
 		}
@@ -50,15 +52,15 @@ func TestHeaderGolden(t *testing.T) {
 func TestParseHeaderTakesAnySize(t *testing.T) {
 	for _, want := range []uint64{0, 2, 255, 1<<63 - 1, 1 << 63, 1<<64 - 1} {
 		b := longHeader(0, want)
-		flags, bodyBytes, n := ParseHeader(b)
-		if flags != FlagLong || bodyBytes != want || n != HeaderBytesMax {
+		flags, bodyBytes, n := wire.ParseHeader(b)
+		if flags != wire.FlagLong || bodyBytes != want || n != wire.HeaderBytesMax {
 			t.Errorf("%x: flags %d, %d bytes, header %d", b, flags, bodyBytes, n)
 		}
 	}
 }
 
 func TestAppendFrameGolden(t *testing.T) {
-	got := AppendFrame([]byte("x"), FlagMore, []byte("Hello"))
+	got := AppendFrame([]byte("x"), wire.FlagMore, []byte("Hello"))
 	if want := unhex(t, "78 01 05 48656c6c6f"); !bytes.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
@@ -71,7 +73,7 @@ func TestAppendFrameGolden(t *testing.T) {
 
 // longHeader writes sizes that PutHeader never would.
 func longHeader(flags byte, bodyBytes uint64) []byte {
-	b := []byte{flags | FlagLong, 0, 0, 0, 0, 0, 0, 0, 0}
+	b := []byte{flags | wire.FlagLong, 0, 0, 0, 0, 0, 0, 0, 0}
 	for i := range 8 {
 		b[8-i] = byte(bodyBytes >> (8 * i))
 	}
@@ -84,22 +86,22 @@ func FuzzHeader(f *testing.F) {
 	}
 	f.Add(longHeader(0xFF, 1<<64-1))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		flags, bodyBytes, n := ParseHeader(b)
+		flags, bodyBytes, n := wire.ParseHeader(b)
 		if n == 0 {
-			if len(b) >= HeaderBytesMax {
+			if len(b) >= wire.HeaderBytesMax {
 				t.Fatalf("no header in %x", b)
 			}
 			return
 		}
-		if flags != b[0] || n > len(b) || n == headerBytesShort && bodyBytes > bodyBytesShortMax {
+		if flags != b[0] || n > len(b) || n == wire.HeaderBytesMin && bodyBytes > wire.ShortBodyMax {
 			t.Fatalf("%x: flags %d, %d bytes, header %d", b, flags, bodyBytes, n)
 		}
 		if bodyBytes > 1<<31-1 {
 			return
 		}
-		var again [HeaderBytesMax]byte
-		m := PutHeader(again[:], flags, int(bodyBytes))
-		_, sameBytes, k := ParseHeader(again[:m])
+		var again [wire.HeaderBytesMax]byte
+		m := wire.PutHeader(again[:], flags, int(bodyBytes))
+		_, sameBytes, k := wire.ParseHeader(again[:m])
 		if sameBytes != bodyBytes || k != m || m > n {
 			t.Fatalf("%x was written as %x", b[:n], again[:m])
 		}
@@ -107,10 +109,10 @@ func FuzzHeader(f *testing.F) {
 }
 
 func TestPutHeaderAllocatesNothing(t *testing.T) {
-	var b [HeaderBytesMax]byte
+	var b [wire.HeaderBytesMax]byte
 	n := testing.AllocsPerRun(100, func() {
-		PutHeader(b[:], 0, 10)
-		PutHeader(b[:], FlagMore, 1000)
+		wire.PutHeader(b[:], 0, 10)
+		wire.PutHeader(b[:], wire.FlagMore, 1000)
 	})
 	if n != 0 {
 		t.Errorf("%v allocations", n)
@@ -123,10 +125,10 @@ func BenchmarkPutHeader(b *testing.B) {
 		bodyBytes int
 	}{{"short", 10}, {"long", 1000}} {
 		b.Run(c.name, func(b *testing.B) {
-			var header [HeaderBytesMax]byte
+			var header [wire.HeaderBytesMax]byte
 			b.ReportAllocs()
 			for b.Loop() {
-				PutHeader(header[:], 0, c.bodyBytes)
+				wire.PutHeader(header[:], 0, c.bodyBytes)
 			}
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // The path: NewHandshake queues our greeting; Feed collects the peer's
@@ -116,7 +118,7 @@ func (h *Handshake) feedCommand(in []byte) (int, error) {
 	if err := h.checkHeader(); err != nil {
 		return n, err
 	}
-	_, bodyBytes, header := ParseHeader(h.command)
+	_, bodyBytes, header := wire.ParseHeader(h.command)
 	if header == 0 || uint64(len(h.command)-header) < bodyBytes {
 		return n, nil
 	}
@@ -130,16 +132,16 @@ func (h *Handshake) feedCommand(in []byte) (int, error) {
 // partEnd is where the part of the frame ends that is being collected. The
 // size is known to be small once the header is complete.
 func (h *Handshake) partEnd() int {
-	_, bodyBytes, header := ParseHeader(h.command)
+	_, bodyBytes, header := wire.ParseHeader(h.command)
 	switch {
 	case header > 0:
 		return header + int(bodyBytes)
 	case len(h.command) == 0:
 		return 1
-	case h.command[0]&FlagLong == 0:
-		return headerBytesShort
+	case h.command[0]&wire.FlagLong == 0:
+		return wire.HeaderBytesMin
 	default:
-		return HeaderBytesMax
+		return wire.HeaderBytesMax
 	}
 }
 
@@ -150,10 +152,10 @@ func (h *Handshake) checkHeader() error {
 	if !flagsLegal(flags) {
 		return &Error{MalformedFrame, "flags " + strconv.Itoa(int(flags))}
 	}
-	if flags&FlagCommand == 0 {
+	if flags&wire.FlagCommand == 0 {
 		return &Error{UnexpectedCommand, "message before the end of the handshake"}
 	}
-	if _, bodyBytes, header := ParseHeader(h.command); header > 0 && bodyBytes > HandshakeCommandBytesMax {
+	if _, bodyBytes, header := wire.ParseHeader(h.command); header > 0 && bodyBytes > HandshakeCommandBytesMax {
 		return sizeError(FrameTooLarge, bodyBytes)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // TestN1 checks RFC 23, The NULL Security Mechanism: READY goes out before one
@@ -92,8 +94,8 @@ func TestN3(t *testing.T) {
 			continue
 		}
 		out := h.Output()
-		_, _, header := ParseHeader(out)
-		_, bodyBytes, second := ParseHeader(out[header+26:])
+		_, _, header := wire.ParseHeader(out)
+		_, bodyBytes, second := wire.ParseHeader(out[header+26:])
 		command, broken := ParseCommand(out[header+26+second:][:bodyBytes])
 		if broken != nil || command.Name != CommandError || string(command.Body) != err.Error()[:min(255, len(err.Error()))] {
 			t.Errorf("%s: sent %q", c.name, out)
@@ -144,7 +146,7 @@ func TestT1(t *testing.T) {
 // Frames that have no place before READY: CONFORMANCE C12, HOSTILE Order.
 func TestHandshakeOrder(t *testing.T) {
 	ready := readyOf("Socket-Type", "PUSH")
-	long := append(longHeader(FlagCommand, uint64(len(ready)-2)), ready[2:]...)
+	long := append(longHeader(wire.FlagCommand, uint64(len(ready)-2)), ready[2:]...)
 	for _, c := range []struct {
 		name  string
 		frame []byte
@@ -152,7 +154,7 @@ func TestHandshakeOrder(t *testing.T) {
 	}{
 		{"long form of a short READY", long, 0},
 		{"READY as a message", AppendFrame(nil, 0, ready[2:]), UnexpectedCommand},
-		{"READY with MORE", AppendFrame(nil, FlagCommand|FlagMore, ready[2:]), MalformedFrame},
+		{"READY with MORE", AppendFrame(nil, wire.FlagCommand|wire.FlagMore, ready[2:]), MalformedFrame},
 		{"READY with reserved flags", append([]byte{0x0C}, ready[1:]...), MalformedFrame},
 		{"message", message("hello"), UnexpectedCommand},
 		{"subscription", AppendSubscription(nil, true, nil), UnexpectedCommand},
@@ -161,10 +163,10 @@ func TestHandshakeOrder(t *testing.T) {
 		{"PONG", AppendPong(nil, nil), UnexpectedCommand},
 		{"unknown", AppendCommand(nil, "FOO", nil), UnexpectedCommand},
 		{"HELLO", AppendCommand(nil, "HELLO", []byte("\x01a\x01b")), UnexpectedCommand},
-		{"empty", AppendFrame(nil, FlagCommand, nil), MalformedCommand},
-		{"empty name", AppendFrame(nil, FlagCommand, []byte("\x00")), MalformedCommand},
-		{"lying name", AppendFrame(nil, FlagCommand, []byte("\x06READY")), MalformedCommand},
-		{"malformed ERROR", AppendFrame(nil, FlagCommand, []byte("\x05ERROR\x20ab")), MalformedCommand},
+		{"empty", AppendFrame(nil, wire.FlagCommand, nil), MalformedCommand},
+		{"empty name", AppendFrame(nil, wire.FlagCommand, []byte("\x00")), MalformedCommand},
+		{"lying name", AppendFrame(nil, wire.FlagCommand, []byte("\x06READY")), MalformedCommand},
+		{"malformed ERROR", AppendFrame(nil, wire.FlagCommand, []byte("\x05ERROR\x20ab")), MalformedCommand},
 	} {
 		h := NewHandshake(configFor("PULL", nil))
 		_, err := h.Feed(append(greetingOf(3, 1, "NULL"), c.frame...))
@@ -178,7 +180,7 @@ func TestHandshakeOrder(t *testing.T) {
 // soon as the header is there, one below it costs only what comes.
 func TestHandshakeFrameLengths(t *testing.T) {
 	for _, bodyBytes := range frameLengths(HandshakeCommandBytesMax) {
-		for _, flags := range []byte{0, FlagMore, FlagCommand, FlagCommand | FlagMore, 0x08, 0x84} {
+		for _, flags := range []byte{0, wire.FlagMore, wire.FlagCommand, wire.FlagCommand | wire.FlagMore, 0x08, 0x84} {
 			h := NewHandshake(configFor("PULL", nil))
 			header := longHeader(flags, bodyBytes)
 			in := concat(greetingOf(3, 1, "NULL"), header)
@@ -188,9 +190,9 @@ func TestHandshakeFrameLengths(t *testing.T) {
 			n, err := h.Feed(in)
 			want, wantN := Reason(0), len(in)
 			switch {
-			case flags > FlagCommand || flags == FlagCommand|FlagMore:
+			case flags > wire.FlagCommand || flags == wire.FlagCommand|wire.FlagMore:
 				want, wantN = MalformedFrame, 65
-			case flags != FlagCommand:
+			case flags != wire.FlagCommand:
 				want, wantN = UnexpectedCommand, 65
 			case bodyBytes > HandshakeCommandBytesMax:
 				want, wantN = FrameTooLarge, 73

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // peerTypes is the table of RFC 37, The Socket-Type Property.
@@ -178,7 +180,7 @@ func concat(pieces ...[]byte) []byte {
 func message(frames ...string) []byte {
 	var b []byte
 	for i, frame := range frames {
-		flags := FlagMore
+		flags := wire.FlagMore
 		if i == len(frames)-1 {
 			flags = 0
 		}

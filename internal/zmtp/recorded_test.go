@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // The recorded conversations are described in testdata/README.md.
@@ -64,8 +66,8 @@ func recorded(t testing.TB) []vector {
 // expand completes a long frame of which only the start is written down.
 func expand(start []byte, n int) []byte {
 	b := append(make([]byte, 0, n), start...)
-	first := start[HeaderBytesMax]
-	for i := len(b) - HeaderBytesMax; len(b) < n; i++ {
+	first := start[wire.HeaderBytesMax]
+	for i := len(b) - wire.HeaderBytesMax; len(b) < n; i++ {
 		if first == 0 {
 			b = append(b, byte(i%251))
 		} else {
@@ -141,7 +143,7 @@ func TestRecordedLibzmq(t *testing.T) {
 
 // openingBytes is the length of greeting and READY.
 func openingBytes(b []byte) int {
-	_, bodyBytes, header := ParseHeader(b[GreetingBytes:])
+	_, bodyBytes, header := wire.ParseHeader(b[GreetingBytes:])
 	return GreetingBytes + header + int(bodyBytes)
 }
 
@@ -165,10 +167,10 @@ func checkRewritten(t *testing.T, v *vector, b []byte) {
 	t.Helper()
 	var again []byte
 	for rest := b; len(rest) > 0; {
-		flags, bodyBytes, header := ParseHeader(rest)
+		flags, bodyBytes, header := wire.ParseHeader(rest)
 		body := rest[header : header+int(bodyBytes)]
 		rest = rest[header+int(bodyBytes):]
-		if flags&FlagCommand == 0 {
+		if flags&wire.FlagCommand == 0 {
 			again = AppendFrame(again, flags, body)
 			continue
 		}
@@ -193,7 +195,7 @@ func checkRewritten(t *testing.T, v *vector, b []byte) {
 }
 
 // checkDefect is for topics of about 255 bytes, which some versions of libzmq
-// send with a size of eight bytes but without FlagLong: we see garbage, and
+// send with a size of eight bytes but without wire.FlagLong: we see garbage, and
 // must not mistake it for a subscription.
 func checkDefect(t *testing.T, v *vector, s *stream) {
 	t.Helper()
@@ -340,7 +342,7 @@ func checkReceived(t *testing.T, v *vector, s *stream) {
 	var want []byte
 	for _, frames := range v.Outcome.Received {
 		for i, frame := range frames {
-			flags := FlagMore
+			flags := wire.FlagMore
 			if i == len(frames)-1 {
 				flags = 0
 			}
@@ -373,7 +375,7 @@ func recordedStreams(t testing.TB) [][]byte {
 func recordedTraffic(t testing.TB) [][]byte {
 	var all [][]byte
 	for _, b := range recordedStreams(t) {
-		if len(b) > GreetingBytes+HeaderBytesMax && openingBytes(b) < len(b) {
+		if len(b) > GreetingBytes+wire.HeaderBytesMax && openingBytes(b) < len(b) {
 			all = append(all, b[openingBytes(b):])
 		}
 	}
@@ -385,8 +387,8 @@ func recordedTraffic(t testing.TB) [][]byte {
 func recordedCommands(t testing.TB) [][]byte {
 	var all [][]byte
 	add := func(b []byte) {
-		flags, bodyBytes, header := ParseHeader(b)
-		if flags&FlagCommand != 0 && uint64(len(b)-header) >= bodyBytes {
+		flags, bodyBytes, header := wire.ParseHeader(b)
+		if flags&wire.FlagCommand != 0 && uint64(len(b)-header) >= bodyBytes {
 			all = append(all, b[header:header+int(bodyBytes)])
 		}
 	}

@@ -5,6 +5,8 @@ package zmtp
 import (
 	"math"
 	"strconv"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // The path: Scan lets walk go on where it ended before; walk skips runs of
@@ -77,7 +79,7 @@ func NewScanner(limits ScannerLimits) Scanner {
 	if s.commandBytesMax <= 0 {
 		s.commandBytesMax = CommandBytesMax
 	}
-	s.short = s.messageBytesMax >= bodyBytesShortMax
+	s.short = s.messageBytesMax >= wire.ShortBodyMax
 	return s
 }
 
@@ -113,8 +115,8 @@ func (s *Scanner) walk(b []byte) (start, at, messages int) {
 			}
 			start = at
 		}
-		flags, bodyBytes, header := ParseHeader(b[at:])
-		if header == 0 || flags > FlagMore|FlagLong || bodyBytes > uint64(len(b)-at-header) {
+		flags, bodyBytes, header := wire.ParseHeader(b[at:])
+		if header == 0 || flags > wire.FlagMore|wire.FlagLong || bodyBytes > uint64(len(b)-at-header) {
 			return start, at, messages
 		}
 		charge := s.charge(bodyBytes, header)
@@ -122,7 +124,7 @@ func (s *Scanner) walk(b []byte) (start, at, messages int) {
 			return start, at, messages
 		}
 		at += header + int(bodyBytes)
-		if flags&FlagMore == 0 {
+		if flags&wire.FlagMore == 0 {
 			messages++
 			s.frames, s.bytes = 0, 0
 			continue
@@ -135,8 +137,8 @@ func (s *Scanner) walk(b []byte) (start, at, messages int) {
 // scanShort skips messages of one frame in the short form, which are all of a
 // busy stream of small messages. Such a frame starts with a zero byte.
 func scanShort(b []byte, at int) (end, messages int) {
-	for len(b)-at >= headerBytesShort && b[at] == 0 {
-		next := at + headerBytesShort + int(b[at+1])
+	for len(b)-at >= wire.HeaderBytesMin && b[at] == 0 {
+		next := at + wire.HeaderBytesMin + int(b[at+1])
 		if next > len(b) {
 			break
 		}
@@ -170,7 +172,7 @@ func (s *Scanner) stop(b []byte) (Result, error) {
 	if !flagsLegal(b[at]) {
 		return Result{}, &Error{MalformedFrame, "flags " + strconv.Itoa(int(b[at]))}
 	}
-	flags, bodyBytes, header := ParseHeader(b[at:])
+	flags, bodyBytes, header := wire.ParseHeader(b[at:])
 	if header == 0 {
 		return Result{}, nil
 	}
@@ -194,11 +196,11 @@ func (s *Scanner) checkSize(flags byte, bodyBytes uint64, header int) error {
 	switch {
 	case bodyBytes > math.MaxInt64:
 		return sizeError(MalformedFrame, bodyBytes)
-	case flags&FlagCommand != 0 && bodyBytes > uint64(s.commandBytesMax):
+	case flags&wire.FlagCommand != 0 && bodyBytes > uint64(s.commandBytesMax):
 		return sizeError(FrameTooLarge, bodyBytes)
-	case flags&FlagCommand == 0 && s.frames >= s.messageFramesMax:
+	case flags&wire.FlagCommand == 0 && s.frames >= s.messageFramesMax:
 		return &Error{TooManyFrames, "more than " + strconv.FormatInt(s.messageFramesMax, 10)}
-	case flags&FlagCommand == 0 && s.charge(bodyBytes, header) < 0:
+	case flags&wire.FlagCommand == 0 && s.charge(bodyBytes, header) < 0:
 		return sizeError(MessageTooLarge, bodyBytes)
 	case bodyBytes > uint64(math.MaxInt-s.offset-header):
 		return sizeError(FrameTooLarge, bodyBytes)

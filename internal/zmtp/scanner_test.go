@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"math"
 	"testing"
+
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // frameLengths are the sizes of HOSTILE FrameLen.
@@ -74,9 +76,9 @@ func TestF1(t *testing.T) {
 		message("1", "2", "3", "4", string(make([]byte, 256))), message("end"))
 	ends := map[int]int{}
 	for at, messages := 0, 0; at < len(all); {
-		flags, bodyBytes, header := ParseHeader(all[at:])
+		flags, bodyBytes, header := wire.ParseHeader(all[at:])
 		at += header + int(bodyBytes)
-		if flags&FlagMore == 0 {
+		if flags&wire.FlagMore == 0 {
 			messages++
 			ends[at] = messages
 		}
@@ -118,7 +120,7 @@ func TestF2(t *testing.T) {
 // TestF3 checks RFC 23, Traffic, and what libzmq does beyond it: a command may
 // stand at any boundary between frames.
 func TestF3(t *testing.T) {
-	frames := [][]byte{[]byte("\x01\x03one"), []byte("\x01\x00"), AppendFrame(nil, FlagMore, make([]byte, 300)), []byte("\x00\x01x")}
+	frames := [][]byte{[]byte("\x01\x03one"), []byte("\x01\x00"), AppendFrame(nil, wire.FlagMore, make([]byte, 300)), []byte("\x00\x01x")}
 	ping := AppendPing(nil, 0, []byte("ctx"))
 	for at := range len(frames) + 1 {
 		s := trafficOnly(ScannerLimits{})
@@ -170,14 +172,14 @@ func TestFrameLengths(t *testing.T) {
 				unfinished = 3
 			}
 			for _, bodyBytes := range frameLengths(limit) {
-				for _, flags := range []byte{0, FlagMore, FlagCommand} {
+				for _, flags := range []byte{0, wire.FlagMore, wire.FlagCommand} {
 					want := Reason(0)
 					switch {
 					case bodyBytes >= 1<<63:
 						want = MalformedFrame
-					case flags == FlagCommand && bodyBytes > commandMax:
+					case flags == wire.FlagCommand && bodyBytes > commandMax:
 						want = FrameTooLarge
-					case flags != FlagCommand && bodyBytes+uint64(unfinished/3) > bytesMax:
+					case flags != wire.FlagCommand && bodyBytes+uint64(unfinished/3) > bytesMax:
 						want = MessageTooLarge
 					case bodyBytes > uint64(math.MaxInt-9-unfinished):
 						want = FrameTooLarge
@@ -246,7 +248,7 @@ func TestEndlessMultipart(t *testing.T) {
 		{"frames of one byte", []byte("\x01\x01x"), ScannerLimits{MessageFrames: 1000}, 1000, TooManyFrames},
 		{"bytes", []byte("\x01\x01x"), ScannerLimits{MessageBytes: 3016}, 16 + 1000, MessageTooLarge},
 		{"empty frames", []byte("\x01\x00"), ScannerLimits{MessageBytes: 2000}, 16 + 1000, MessageTooLarge},
-		{"empty frames, long form", longHeader(FlagMore, 0), ScannerLimits{MessageBytes: 900}, 16 + 100, MessageTooLarge},
+		{"empty frames, long form", longHeader(wire.FlagMore, 0), ScannerLimits{MessageBytes: 900}, 16 + 100, MessageTooLarge},
 		{"one frame", []byte("\x01\x00"), ScannerLimits{MessageFrames: 1}, 1, TooManyFrames},
 	} {
 		s := trafficOnly(c.limits)

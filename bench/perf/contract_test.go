@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zwire-mq/zwire/bench/internal/duel"
+)
+
+// keys are those of each operation that reports.
+func keys() map[string][]string {
+	throughput := []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg"}
+	latency := []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us"}
+	return map[string][]string{
+		"thr-pull": throughput, "inproc-thr": throughput,
+		"lat-req": latency, "inproc-lat": latency,
+		"fan-sub":      {"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost"},
+		"conns-router": {"op", "count", "rss_bytes_per_conn", "heap_bytes_per_conn", "goroutines"},
+	}
+}
+
+// A duo is the two operations that go together.
+type duo struct {
+	binder, connecter string
+	flags             string // of both
+	only              string // of the connecter
+}
+
+func (d duo) commands(binder, connecter, endpoint string) (binding, connecting []string) {
+	flags := strings.Fields(d.flags)
+	binding = slices.Concat([]string{binder, d.binder, "-bind", endpoint}, flags)
+	connecting = slices.Concat([]string{connecter, d.connecter}, flags, strings.Fields(d.only))
+	return binding, connecting
+}
+
+func TestOverLoopback(t *testing.T) {
+	probe, err := duel.BuildProbe(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, duo := range append(commonDuos(),
+		duo{"thr-pull", "thr-push", "-size 0 -count 1000 -recv iter -loops 1", ""},
+		duo{"thr-pull", "thr-push", "-size 100000 -count 300 -hwm 0", ""},
+		duo{"lat-rep", "lat-req", "-size 70000 -count 50 -recv iter", ""},
+		duo{"fan-pub", "fan-sub", "-size 100 -count 2000 -subs 3 -recv iter", ""},
+		duo{"thr-pull", "thr-push", "-size 1 -count 1", ""},
+		duo{"lat-rep", "lat-req", "-size 1 -count 1", ""},
+		duo{"fan-pub", "fan-sub", "-size 1 -count 1 -subs 1", ""},
+		duo{"conns-router", "conns-dealer", "-count 20", ""},
+	) {
+		for _, endpoint := range endpoints(t) {
+			name, _, _ := strings.Cut(endpoint, ":")
+			t.Run(fmt.Sprintf("%s/%s %s", name, duo.binder, duo.flags), func(t *testing.T) {
+				checkDuo(t, duo, probe, probe, endpoint)
+			})
+		}
+	}
+	for _, arguments := range []string{
+		"inproc-thr -size 10 -count 20000",
+		"inproc-thr -size 10 -count 20000 -recv iter -hwm 10",
+		"inproc-lat -size 10 -count 500",
+		"inproc-lat -size 10 -count 500 -recv iter",
+	} {
+		t.Run(arguments, func(t *testing.T) {
+			output, err := runAlone(t.Context(), probe, arguments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			operation, _, _ := strings.Cut(arguments, " ")
+			checkReport(t, output, operation, "inproc")
+		})
+	}
+}
+
+// TestAgainstLibzmq shows that nothing but the messages is needed to take part:
+// a program on libzmq is each side once.
+func TestAgainstLibzmq(t *testing.T) {
+	folder := t.TempDir()
+	probe, err := duel.BuildProbe(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yardstick, err := duel.BuildYardstick(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, duo := range commonDuos() {
+		for _, endpoint := range endpoints(t) {
+			name, _, _ := strings.Cut(endpoint, ":")
+			t.Run(name+"/libzmq-is-"+duo.connecter, func(t *testing.T) { checkDuo(t, duo, probe, yardstick, endpoint) })
+			t.Run(name+"/libzmq-is-"+duo.binder, func(t *testing.T) { checkDuo(t, duo, yardstick, probe, endpoint) })
+			t.Run(name+"/libzmq-is-both-"+duo.binder, func(t *testing.T) { checkDuo(t, duo, yardstick, yardstick, endpoint) })
+		}
+	}
+}
+
+// commonDuos are those that libzmq can take part in.
+func commonDuos() []duo {
+	return []duo{
+		{"thr-pull", "thr-push", "-size 10 -count 20000", ""},
+		{"lat-rep", "lat-req", "-size 10 -count 500", ""},
+		{"fan-pub", "fan-sub", "-size 10 -count 2000 -subs 4", ""},
+	}
+}
+
+func endpoints(t *testing.T) []string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "perf") // t.TempDir would be too long for ipc
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return []string{"tcp://127.0.0.1:*", "ipc://" + filepath.Join(folder, "s")}
+}
+
+// checkDuo expects one report, from the side that makes one.
+func checkDuo(t *testing.T, duo duo, binder, connecter, endpoint string) {
+	t.Helper()
+	binding, connecting := duo.commands(binder, connecter, endpoint)
+	fromBinder, fromConnecter, err := duel.Pair(t.Context(), binding, connecting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reporter, report, silent := duo.connecter, fromConnecter, fromBinder
+	if keys()[duo.binder] != nil {
+		reporter, report, silent = duo.binder, fromBinder, fromConnecter
+	}
+	if len(silent) > 0 {
+		t.Errorf("the side that does not report wrote %q", silent)
+	}
+	checkReport(t, report, reporter, "")
+}
+
+// checkReport wants one line with all keys and figures that can be.
+func checkReport(t *testing.T, output []byte, operation, endpoint string) {
+	t.Helper()
+	if bytes.Count(output, []byte("\n")) != 1 || !bytes.HasSuffix(output, []byte("\n")) {
+		t.Fatalf("standard output is not one line: %q", output)
+	}
+	var report map[string]any
+	if err := json.Unmarshal(output, &report); err != nil {
+		t.Fatalf("%q: %v", output, err)
+	}
+	got, want := slices.Sorted(maps.Keys(report)), slices.Sorted(slices.Values(keys()[operation]))
+	if !slices.Equal(got, want) {
+		t.Errorf("keys are %v, want %v", got, want)
+	}
+	if report["op"] != operation {
+		t.Errorf("op is %v, want %s", report["op"], operation)
+	}
+	if endpoint != "" && report["endpoint"] != endpoint {
+		t.Errorf("endpoint is %v, want %s", report["endpoint"], endpoint)
+	}
+	if lost, counted := report["lost"]; counted && lost != 0.0 {
+		t.Errorf("lost is %v", lost)
+	}
+	if report["count"] == 1.0 || report["allocs_per_msg"] == -1.0 {
+		return // no figures, or libzmq's
+	}
+	for _, key := range []string{"seconds", "msgs_per_s", "oneway_us_mean", "p50_us", "p99_us", "p999_us", "deliveries_per_s", "goroutines"} {
+		if value, given := report[key]; given && value.(float64) <= 0 {
+			t.Errorf("%s is %v", key, value)
+		}
+	}
+}
+
+func runAlone(ctx context.Context, path, arguments string) ([]byte, error) {
+	process, err := duel.Start(ctx, path, strings.Fields(arguments)...)
+	if err != nil {
+		return nil, err
+	}
+	return process.Wait()
+}
+
+func TestConnecterMayStartFirst(t *testing.T) {
+	probe, err := duel.BuildProbe(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := endpoints(t)[1]
+	pushing, err := duel.Start(t.Context(), probe, "thr-push", "-connect", endpoint, "-size", "10", "-count", "5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := runAlone(t.Context(), probe, "thr-pull -size 10 -count 5000 -bind "+endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReport(t, output, "thr-pull", endpoint)
+	if output, err := pushing.Wait(); err != nil || len(output) > 0 {
+		t.Errorf("thr-push: %q, %v", output, err)
+	}
+}
+
+// TestFailures runs what cannot succeed: exit status 1, and no report but that
+// of what was lost.
+func TestFailures(t *testing.T) {
+	probe, err := duel.BuildProbe(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, arguments := range []string{
+		"thr-pull -size 1 -count 1 -timeout 200ms -bind tcp://127.0.0.1:*",
+		"thr-pull -size 1 -count 1 -bind nonsense",
+		"thr-pull -size 1 -count 1 -bind tcp://" + listener.Addr().String(),
+		"thr-push -size 1 -count 1 -timeout 200ms -connect tcp://127.0.0.1:1",
+		"lat-req -size 1 -count 1 -timeout 200ms -connect tcp://127.0.0.1:1",
+		"fan-pub -size 1 -count 1 -subs 1 -timeout 200ms -bind tcp://127.0.0.1:*",
+		"fan-sub -size 1 -count 1 -subs 1 -timeout 200ms -connect tcp://127.0.0.1:1",
+		"conns-router -count 1 -timeout 200ms -bind tcp://127.0.0.1:*",
+		"conns-dealer -count 1 -timeout 200ms -connect tcp://127.0.0.1:1",
+	} {
+		t.Run(arguments, func(t *testing.T) {
+			output, err := runAlone(t.Context(), probe, arguments)
+			checkFailed(t, output, err)
+		})
+	}
+	for name, duo := range map[string]duo{
+		"wrong size":     {"thr-pull", "thr-push", "-size 10 -count 100 -timeout 2s", "-size 11"},
+		"too few":        {"thr-pull", "thr-push", "-size 10 -count 100 -timeout 1s", "-count 99"},
+		"wrong question": {"lat-rep", "lat-req", "-size 10 -count 100 -timeout 2s", "-size 11"},
+		"fan of wrong":   {"fan-pub", "fan-sub", "-size 10 -count 10 -subs 2 -timeout 2s", "-size 11"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			binding, connecting := duo.commands(probe, probe, "tcp://127.0.0.1:*")
+			fromBinder, fromConnecter, err := duel.Pair(t.Context(), binding, connecting)
+			checkFailed(t, append(fromBinder, fromConnecter...), err)
+		})
+	}
+}
+
+func checkFailed(t *testing.T, output []byte, err error) {
+	t.Helper()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+		t.Errorf("got %v, want exit status %d", err, exitFailed)
+	}
+	if len(output) > 0 {
+		t.Errorf("standard output has %q", output)
+	}
+}
+
+// TestFanCountsLoss waits as long as the contract says before it gives up.
+func TestFanCountsLoss(t *testing.T) {
+	t.Parallel()
+	probe, err := duel.BuildProbe(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	duo := duo{"fan-pub", "fan-sub", "-size 10 -count 10 -subs 3", "-count 12"}
+	binding, connecting := duo.commands(probe, probe, "tcp://127.0.0.1:*")
+	_, output, err := duel.Pair(t.Context(), binding, connecting)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+		t.Errorf("got %v, want exit status %d", err, exitFailed)
+	}
+	var report fanReport
+	if err := json.Unmarshal(output, &report); err != nil || report.Lost != 6 {
+		t.Errorf("got %q (%v), want 6 lost", output, err)
+	}
+}

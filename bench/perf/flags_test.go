@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBadFlags(t *testing.T) {
+	for _, arguments := range []string{
+		"",
+		"nothing",
+		"-bind tcp://127.0.0.1:1 thr-pull",
+		"thr-pull",
+		"thr-pull -size 1 -count 1",
+		"thr-pull -bind= -size 1 -count 1",
+		"thr-pull -bind inproc://a -count 1",
+		"thr-pull -bind inproc://a -size 1",
+		"thr-pull -connect inproc://a -size 1 -count 1",
+		"thr-push -bind inproc://a -size 1 -count 1",
+		"thr-pull -bind inproc://a -size 1 -count 1 -subs 1",
+		"thr-pull -bind inproc://a -size 1 -count 1 rest",
+		"fan-sub -connect inproc://a -size 1 -count 1",
+		"fan-sub -connect inproc://a -size 1 -count 1 -subs 0",
+		"conns-router -bind inproc://a -count 1 -size 1",
+		"inproc-thr -size -2 -count 1",
+		"inproc-thr -size 2147483648 -count 1",
+		"inproc-thr -size ten -count 1",
+		"inproc-thr -size 1 -count 0",
+		"inproc-thr -size 1 -count 1 -hwm -1",
+		"inproc-thr -size 1 -count 1 -loops -1",
+		"inproc-thr -size 1 -count 1 -recv never",
+		"inproc-thr -size 1 -count 1 -timeout 60",
+		"inproc-thr -size 1 -count 1 -timeout 0s",
+		"inproc-thr -size 1 -count 1 -colour red",
+	} {
+		t.Run(arguments, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if status := run(strings.Fields(arguments), &stdout, &stderr); status != exitBadFlags {
+				t.Errorf("exit status %d, want %d", status, exitBadFlags)
+			}
+			if stdout.Len() > 0 {
+				t.Errorf("standard output has %q", &stdout)
+			}
+			if !strings.Contains(stderr.String(), "perf: ") {
+				t.Errorf("standard error says only %q", &stderr)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, arguments := range []string{"-help", "--help", "-h", "thr-pull -help"} {
+		var stdout, stderr bytes.Buffer
+		if status := run(strings.Fields(arguments), &stdout, &stderr); status != 0 {
+			t.Errorf("%s: exit status %d", arguments, status)
+		}
+		if stdout.Len() > 0 || !strings.Contains(stderr.String(), "-count") {
+			t.Errorf("%s: standard output has %q, standard error %q", arguments, &stdout, &stderr)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	for arguments, want := range map[string]settings{
+		"thr-pull -bind a -size 0 -count 3": {endpoint: "a", count: 3, highWater: 1000, timeout: time.Minute},
+		"fan-sub -connect=a --size=5 -count 3 -subs 4 -recv iter": {endpoint: "a", size: 5, count: 3,
+			subscribers: 4, iterate: true, timeout: time.Minute},
+		"conns-dealer -connect a -count 3 -hwm 0 -loops 2 -timeout 1m30s": {endpoint: "a", count: 3,
+			loops: 2, timeout: 90 * time.Second},
+	} {
+		var stderr bytes.Buffer
+		_, got, err := parseFlags(strings.Fields(arguments), &stderr)
+		if err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", arguments, got, err, want)
+		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	var roundTrips []time.Duration
+	for i := range 1000 {
+		roundTrips = append(roundTrips, time.Duration(1000-i)*2*time.Microsecond)
+	}
+	var report latencyReport
+	report.summarize(roundTrips)
+	got := fmt.Sprint(report.Mean, report.P50, report.P99, report.P999)
+	if want := "500.5 500 990 999"; got != want {
+		t.Errorf("mean and percentiles are %s, want %s", got, want)
+	}
+	report = latencyReport{}
+	report.summarize(nil)
+	if report != (latencyReport{}) {
+		t.Errorf("of no samples: %+v", report)
+	}
+}
