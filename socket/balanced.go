@@ -49,9 +49,9 @@ func (p *balanced) choose(to *plan, _ []byte, n int) error {
 // mute is the sending side of types that never send.
 type mute struct{}
 
-func (mute) opened(*member)                   {}
-func (mute) attach(*member) error             { return nil }
-func (mute) detach(*member)                   {}
-func (mute) ended(*member)                    {}
-func (mute) revive(*member)                   {}
+func (mute) opened(*member)                  {}
+func (mute) attach(*member) error            { return nil }
+func (mute) detach(*member)                  {}
+func (mute) ended(*member)                   {}
+func (mute) revive(*member)                  {}
 func (mute) choose(*plan, []byte, int) error { return ErrState }

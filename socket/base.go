@@ -19,6 +19,7 @@ type traits struct {
 	peers         []string // legal types
 	sendsIdentity bool
 	deaf          bool // never receives: what peers send is dropped
+	mute          bool // never sends
 	subscribable  bool // peers subscribe; what they send goes to the sending side
 }
 
@@ -99,11 +100,11 @@ type member struct {
 	// table.
 	peer    zmtp.Peer // what it said in its last handshake
 	closing bool
-	state PeerState
-	err   error
-	lost  int
-	done  chan struct{} // closed when nothing of it is left
-	ended bool
+	state   PeerState
+	err     error
+	lost    int
+	done    chan struct{} // closed when nothing of it is left
+	ended   bool
 }
 
 // base is what all socket types share. Its methods are those of every socket.

@@ -44,6 +44,7 @@ func (b *base) open(t traits, p pattern, opts *Options) error {
 		Heartbeat:        zmtp.HeartbeatConfig{Interval: o.HeartbeatInterval, Timeout: o.HeartbeatTimeout, TTL: o.HeartbeatTTL},
 		Subscriptions:    t.subscribable,
 		Deaf:             t.deaf,
+		Mute:             t.mute,
 	}
 	return b.context.add(b)
 }

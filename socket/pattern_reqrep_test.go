@@ -4,7 +4,6 @@ package socket_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -81,13 +80,6 @@ func TestRuleREQ3(t *testing.T) {
 		s.nothing(routers[0])
 		s.nothing(routers[1])
 	})
-}
-
-func waiting(by anySocket) (messages int) {
-	for _, p := range by.Peers() {
-		messages += p.RecvQueue
-	}
-	return messages
 }
 
 // RFC 28, The REQ Socket Type: requests go round-robin over the connected peers.
@@ -225,8 +217,8 @@ func TestRuleREP4(t *testing.T) {
 	})
 	t.Run("full", func(t *testing.T) {
 		overAll(t, func(s *scene) {
-			rep := open(s, socket.NewRep, socket.Options{SendHWM: 2, SendBuffer: 4096, Linger: socket.LingerNone})
-			lazy := open(s, socket.NewDealer, socket.Options{RecvHWM: 2, RecvBuffer: 4096})
+			rep := open(s, socket.NewRep, narrow(2))
+			lazy := open(s, socket.NewDealer, narrow(2))
 			s.link(rep, lazy)
 			reply := strings.Repeat("r", 30_000)
 			s.eventually("a reply is dropped", func() bool {
@@ -381,7 +373,9 @@ func TestAskedPeerIsGone(t *testing.T) {
 	overAll(t, func(s *scene) {
 		req := open(s, socket.NewReq)
 		leaving := open(s, socket.NewRep)
-		endpoint := s.link(leaving, req)
+		endpoint := s.unused()
+		s.ok(leaving.Bind(endpoint))
+		s.connect(req, endpoint)
 
 		failed := make(chan error, 1)
 		go func() {
@@ -413,14 +407,13 @@ func TestAnswerOfALeavingPeer(t *testing.T) {
 	overAll(t, func(s *scene) {
 		for range 20 {
 			req, rep := open(s, socket.NewReq), open(s, socket.NewRep)
-			endpoint := s.link(rep, req)
+			s.link(rep, req)
 			s.send(req, "question")
 			s.want(rep, "question")
 			s.send(rep, "last words")
 			s.ok(rep.Close())
 			s.want(req, "last words")
 			s.ok(req.Close())
-			_ = endpoint
 		}
 	})
 }
@@ -504,10 +497,10 @@ func oddMessages() [][]string {
 // RFC 28, The DEALER Socket Type: round-robin over the peers whose queue is not full; with none, block or fail; never drop.
 func TestRuleDEA2(t *testing.T) {
 	overAll(t, func(s *scene) {
-		dealer := open(s, socket.NewDealer, socket.Options{SendHWM: 2, SendBuffer: 4096})
+		dealer := open(s, socket.NewDealer, narrow(2))
 		s.full(dealer, "nobody is there")
 		balance(s, dealer, func() receiving {
-			return open(s, socket.NewDealer, socket.Options{RecvHWM: 2, RecvBuffer: 4096})
+			return open(s, socket.NewDealer, narrow(2))
 		})
 	})
 }
@@ -525,7 +518,7 @@ func balance(s *scene, from sending, peer func() receiving) {
 	for i := range 6 { // two each, in turn
 		s.want(peers[i%3], fmt.Sprint(i))
 	}
-	// Now the first stops reading. Everything goes to the others, nothing is lost, and at last it is served again.
+	// Now the first stops reading. Everything goes to the others, and nothing is lost when all stop.
 	number, got := numbered(8000), make(map[string]int)
 	take := func(by receiving) bool {
 		msg, err := by.TryRecv()
@@ -534,38 +527,21 @@ func balance(s *scene, from sending, peer func() receiving) {
 		}
 		return err == nil
 	}
-	i := 0
-	for ; len(got) < 300; i++ {
-		s.ok(from.Send(s.ctx, number(i)))
+	sent := 0
+	for ; len(got) < 300; sent++ {
+		s.ok(from.Send(s.ctx, number(sent)))
 		for take(peers[1]) || take(peers[2]) {
 		}
 	}
-	stopped := make([]receiving, 0, 3)
-	stopped = append(stopped, peers...)
-	for {
-		short, cancel := context.WithTimeout(s.ctx, 2*moment)
-		err := from.Send(short, number(i))
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			break
-		}
-		s.ok(err)
-		i++
-	}
-	s.full(from, "all are full")
+	sent += s.stuff(from, func(i int) socket.Message { return number(sent + i) })
 	s.eventually("everything has arrived", func() bool {
-		for _, p := range stopped {
-			for take(p) {
-			}
+		for take(peers[0]) || take(peers[1]) || take(peers[2]) {
 		}
-		return len(got) >= i
+		return len(got) >= sent
 	})
-	for n := range i {
-		if got[fmt.Sprintf("%08d", n)] != 1 {
-			s.Fatalf("message %d arrived %d times", n, got[fmt.Sprintf("%08d", n)])
+	for n := range sent {
+		if count := got[fmt.Sprintf("%08d", n)]; count != 1 {
+			s.Fatalf("message %d arrived %d times", n, count)
 		}
-	}
-	if len(got) != i {
-		s.Errorf("%d messages sent, %d received", i, len(got))
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/zwire-mq/zwire/socket"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 // patience bounds every wait of a test; moment is for what should not happen, or happens at once.
@@ -27,11 +27,10 @@ const (
 // scene is one test over one transport, with a context of sockets of its own.
 type scene struct {
 	*testing.T
-	ctx      context.Context // ends with patience
-	context  *socket.Context
-	scheme   string
-	endpoint string // to bind anew, any number of times except on inproc
-	free     int
+	ctx     context.Context // ends with patience
+	context *socket.Context
+	scheme  string
+	free    int // endpoints made up so far
 }
 
 // What all sockets can do, and their halves.
@@ -74,7 +73,7 @@ func over(t *testing.T, schemes []string, run func(s *scene)) {
 // play runs a test over one transport. Afterwards its sockets are closed, and nothing of them may be left.
 func play(t *testing.T, scheme string, run func(s *scene)) {
 	t.Helper()
-	checkLeaks(t)
+	sockettest.Leak(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	own, err := socket.NewContext(nil)
@@ -87,72 +86,12 @@ func play(t *testing.T, scheme string, run func(s *scene)) {
 			t.Error("closing the context:", err)
 		}
 	})
-	endpoint := map[string]string{"tcp": "tcp://127.0.0.1:*", "ipc": "ipc://*", "inproc": "inproc://it"}[scheme]
-	run(&scene{T: t, ctx: ctx, context: own, scheme: scheme, endpoint: endpoint})
-}
-
-// checkLeaks fails t if goroutines or descriptors are left when it is over.
-func checkLeaks(t *testing.T) {
-	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors()
-	t.Cleanup(func() {
-		if t.Failed() {
-			return
-		}
-		err := poll(func() error {
-			if n := openDescriptors(); n > descriptors {
-				return fmt.Errorf("%d descriptors before, %d after", descriptors, n)
-			}
-			if n := runtime.NumGoroutine(); n > goroutines {
-				stacks := make([]byte, 1<<16)
-				stacks = stacks[:runtime.Stack(stacks, true)]
-				return fmt.Errorf("%d goroutines before, %d after:\n%s", goroutines, n, stacks)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error("left behind: ", err)
-		}
-	})
-}
-
-// openDescriptors is 0 where they cannot be counted.
-func openDescriptors() int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	return len(entries)
-}
-
-// poll asks until the answer is nil, or patience is over. Only for what tells nobody when it changes.
-func poll(ask func() error) error {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	late := time.After(patience)
-	for {
-		err := ask()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			return err
-		}
-	}
+	run(&scene{T: t, ctx: ctx, context: own, scheme: scheme})
 }
 
 func (s *scene) eventually(what string, done func() bool) {
 	s.Helper()
-	err := poll(func() error {
-		if !done() {
-			return errors.New(what)
-		}
-		return nil
-	})
-	if err != nil {
-		s.Fatal("never: ", what)
-	}
+	sockettest.Until(s.T, what, done)
 }
 
 // open makes a socket in the scene's context.
@@ -173,14 +112,10 @@ func open[S any](s *scene, create func(*socket.Options) (S, error), options ...s
 // hasty drops what is queued when it is closed.
 func hasty() socket.Options { return socket.Options{Linger: socket.LingerNone} }
 
-// bind binds at the scene's endpoint and returns where.
+// bind binds at a fresh endpoint and returns where.
 func (s *scene) bind(bound anySocket) string {
 	s.Helper()
-	endpoint := s.endpoint
-	if s.scheme == "inproc" {
-		endpoint = s.unused()
-	}
-	s.ok(bound.Bind(endpoint))
+	s.ok(bound.Bind(sockettest.Endpoint(s.scheme)))
 	return bound.LastEndpoint()
 }
 
@@ -337,13 +272,34 @@ func (s *scene) gone(bound anySocket) {
 // queued waits until n messages have arrived from the only peer and can be received.
 func (s *scene) queued(by anySocket, n int) {
 	s.Helper()
-	s.eventually(fmt.Sprint(n, " messages have arrived"), func() bool {
-		have := 0
-		for _, p := range by.Peers() {
-			have += p.RecvQueue
+	s.eventually(fmt.Sprint(n, " messages have arrived"), func() bool { return waiting(by) >= n })
+}
+
+// waiting is how many messages can be received.
+func waiting(by anySocket) (messages int) {
+	for _, p := range by.Peers() {
+		messages += p.RecvQueue
+	}
+	return messages
+}
+
+// stuff sends numbered messages until every queue on the way, the kernel's too, is full. It returns how many went in.
+func (s *scene) stuff(to sending, number func(i int) socket.Message) int {
+	s.Helper()
+	for i := 0; ; i++ {
+		short, cancel := context.WithTimeout(s.ctx, 10*moment)
+		err := to.Send(short, number(i))
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			return i
 		}
-		return have >= n
-	})
+		s.ok(err)
+	}
+}
+
+// narrow keeps the kernel's share of a queue small, and its own limits too.
+func narrow(hwm int) socket.Options {
+	return socket.Options{SendHWM: hwm, RecvHWM: hwm, SendBuffer: 64 << 10, RecvBuffer: 64 << 10, Linger: socket.LingerNone}
 }
 
 // closeAll closes sockets that have nothing to hand over.

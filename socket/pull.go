@@ -11,7 +11,7 @@ type Pull struct {
 // NewPull returns a PULL socket; nil options are the defaults.
 func NewPull(opts *Options) (*Pull, error) {
 	b := new(base)
-	if err := b.open(traits{name: "PULL", peers: []string{"PUSH"}}, mute{}, opts); err != nil {
+	if err := b.open(traits{name: "PULL", peers: []string{"PUSH"}, mute: true}, mute{}, opts); err != nil {
 		return nil, err
 	}
 	return &Pull{b, receiver{b}}, nil

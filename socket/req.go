@@ -53,6 +53,38 @@ func (r *Req) Do(ctx context.Context, request Message) (Message, error) {
 	return reply, err
 }
 
+// Send sends a request; it goes to one peer, in turn, and waits while none has room. What has arrived before it is no reply to it and is dropped.
+func (r *Req) Send(ctx context.Context, request Message) error {
+	r.clear()
+	return r.sender.Send(ctx, request)
+}
+
+// SendOwned is Send for memory that the caller hands over.
+func (r *Req) SendOwned(ctx context.Context, request Message) error {
+	r.clear()
+	return r.sender.SendOwned(ctx, request)
+}
+
+// TrySend is Send that does not wait: without room it returns ErrWouldBlock.
+func (r *Req) TrySend(request Message) error {
+	r.clear()
+	return r.sender.TrySend(request)
+}
+
+// clear drops what has arrived, unless a reply is awaited.
+func (r *Req) clear() {
+	b := r.base
+	b.in.lock()
+	defer b.in.unlock()
+	if r.asks.busy() {
+		return
+	}
+	for e, encoded := b.fair.Front(); e != nil; e, encoded = b.fair.Front() {
+		b.counts.drop(DropStale, 1)
+		b.fair.Pop(e, len(encoded))
+	}
+}
+
 // Reset gives up the request under way, if there is one, so that Send is in turn again. A late reply is never delivered.
 // A Recv that waits returns ErrState.
 func (r *Req) Reset() {
@@ -87,6 +119,12 @@ func (p *asking) number() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.numbered = true
+}
+
+func (p *asking) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked != nil
 }
 
 func (p *asking) giveUp() {

@@ -15,7 +15,7 @@ type Sub struct {
 func NewSub(opts *Options) (*Sub, error) {
 	b := new(base)
 	p := &filtering{subscribing{base: b}}
-	if err := b.open(traits{name: "SUB", peers: []string{"PUB", "XPUB"}}, p, opts); err != nil {
+	if err := b.open(traits{name: "SUB", peers: []string{"PUB", "XPUB"}, mute: true}, p, opts); err != nil {
 		return nil, err
 	}
 	return &Sub{b, receiver{b}, subscription{&p.subscribing}}, nil

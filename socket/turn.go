@@ -31,14 +31,14 @@ type letter struct {
 type subject uint8
 
 const (
-	letterOpened  subject = iota // member may be sent to, though no handshake stands yet
-	letterAttach                 // a handshake has ended well
-	letterDetach                 // the stream is gone
-	letterEnded                  // the pipe is gone
-	letterRevive                 // queue has room again
-	letterTrim                   // queue is at rest
-	letterReady                  // queue has messages
-	letterSweep                  // member has left; forget some of its subscriptions
+	letterOpened subject = iota // member may be sent to, though no handshake stands yet
+	letterAttach                // a handshake has ended well
+	letterDetach                // the stream is gone
+	letterEnded                 // the pipe is gone
+	letterRevive                // queue has room again
+	letterTrim                  // queue is at rest
+	letterReady                 // queue has messages
+	letterSweep                 // member has left; forget some of its subscriptions
 )
 
 // lock takes the turn and does what has been posted.

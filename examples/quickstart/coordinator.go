@@ -18,7 +18,7 @@ import (
 const (
 	// tasksQueue is the high-water mark of the tasks link at either end: enough
 	// to keep a worker busy, few enough that a slow one does not hoard.
-	tasksQueue   = 8
+	tasksQueue   = 32
 	slowMS       = 20
 	assembleTime = 30 * time.Second // for all processes to be there
 )

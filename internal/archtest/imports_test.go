@@ -23,6 +23,7 @@ func importOrder() []level {
 		{"cmd/...", 10},
 		{"patterns/...", 20},
 		{"socket", 30},
+		{"socket/sockettest", 35},
 		{"internal/session", 40},
 		{"transport/inproc", 40},
 		{"socket/security", 70}, // what a mechanism is

@@ -223,7 +223,7 @@ func (s *native) write(pieces [][]byte) (int, syscall.Errno) {
 	}
 	s.vector = s.vector[:0]
 	for _, b := range pieces[:min(len(pieces), piecesMax)] {
-		v := unix.Iovec{Base: unsafe.SliceData(b)}
+		v := unix.Iovec{Base: unsafe.SliceData(b)} // unsafe: what a vector is made of
 		v.SetLen(len(b))
 		s.vector = append(s.vector, v)
 	}

@@ -51,6 +51,7 @@ type link struct {
 	writeEdge  atomic.Bool // the stream may take bytes since the last write began
 	pieces     [][]byte
 	command    []byte       // taken from control and not written yet
+	wrote      bool         // anything at all
 	shutdown   atomic.Bool  // CloseWrite is done
 	lastDirect atomic.Int64 // when a sender last began to write by itself
 

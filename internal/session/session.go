@@ -35,6 +35,7 @@ type Config struct {
 	Heartbeat        zmtp.HeartbeatConfig
 	Subscriptions    bool // hand SUBSCRIBE and CANCEL up, as messages in their 3.0 form
 	Deaf             bool // what the peer sends is dropped
+	Mute             bool // no message is ever sent, only commands
 }
 
 // Owner is the socket of a session. Its methods do not wait.

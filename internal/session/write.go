@@ -104,6 +104,10 @@ func (l *link) drain(self bool) {
 func (l *link) rest() bool {
 	q := l.s.End.Out
 	if l.finishing.Load() && !l.shutdown.Load() {
+		if l.s.config.Mute || !l.wrote { // the peer has nothing to lose by a sudden end
+			l.fail(nil)
+			return false
+		}
 		l.shutdown.Store(true)
 		if err := l.stream.CloseWrite(); err != nil {
 			l.fail(err)
@@ -134,6 +138,7 @@ func (l *link) write() bool {
 		l.writeEdge.Store(false)
 		n, err := l.stream.Write(pieces[:min(len(pieces), piecesMax)])
 		if n > 0 {
+			l.wrote = true
 			k := min(n, len(l.command))
 			l.command = l.command[k:]
 			q.Advance(n - k)

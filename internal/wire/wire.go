@@ -17,8 +17,8 @@ const (
 
 const (
 	// HeaderBytesMin and HeaderBytesMax are the sizes of the short and the long header.
-	HeaderBytesMin = 2
-	HeaderBytesMax = 9
+	HeaderBytesMin = 2 // with a size of one octet
+	HeaderBytesMax = 9 // with a size of eight
 	// ShortBodyMax is the largest body of a frame with the short header.
 	ShortBodyMax = 255
 )

@@ -264,3 +264,12 @@ func (r *Raw) ExpectOpen() {
 		r.t.Fatalf("command %s %s, want the PONG", name, shorten(data))
 	}
 }
+
+// ExpectQuiet checks that for some time the socket neither says anything nor ends the stream.
+func (r *Raw) ExpectQuiet(wait time.Duration) {
+	r.t.Helper()
+	r.Conn.SetDeadline(time.Now().Add(wait)) // fails as what follows will
+	if octet, err := r.reader.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		r.t.Fatalf("read %#x, %v; want silence", octet, err)
+	}
+}

@@ -36,6 +36,7 @@ func TestRaw(t *testing.T) {
 		}
 		far.Command("PONG", []byte("still there?"))
 		near.ExpectOpen()
+		near.ExpectQuiet(glance)
 		near.CloseWrite()
 		if name, _ := far.ReadCommand(); name != "PING" || len(far.ExpectClosed()) != 0 {
 			t.Error("no end of stream")
