@@ -116,18 +116,22 @@ type base struct {
 	filter  filter // nil: messages pass as they are
 	config  session.Config
 
+	// Each direction stands on cache lines of its own: a goroutine that sends and one that receives do not meet.
+	_           [128]byte
 	out         turn
 	sendWaiters []*ioloop.Waiter // out
 	plan        plan             // out
 	shared      pipe.Encoder     // out: messages that go to several pipes
 	sent        uint64           // out
 
+	_           [128]byte
 	in          turn
 	recvWaiters []*ioloop.Waiter // in
 	recvClosed  bool             // in
 	received    uint64           // in
 
 	fair   route.FairQueue // in
+	_      [128]byte
 	closed atomic.Bool
 	home   atomic.Pointer[ioloop.Home]
 	news   news

@@ -519,29 +519,42 @@ func balance(s *scene, from sending, peer func() receiving) {
 		s.want(peers[i%3], fmt.Sprint(i))
 	}
 	// Now the first stops reading. Everything goes to the others, and nothing is lost when all stop.
-	number, got := numbered(8000), make(map[string]int)
-	take := func(by receiving) bool {
-		msg, err := by.TryRecv()
-		if err == nil {
-			got[string(msg.Frame(0)[:8])]++
-		}
-		return err == nil
+	number := numbered(8000)
+	reading, stop := context.WithCancel(s.ctx)
+	got := make(chan string, 1000)
+	for _, p := range peers[1:] {
+		go func() {
+			for msg, err := p.Recv(reading); err == nil; msg, err = p.Recv(reading) {
+				got <- string(msg.Frame(0)[:8])
+			}
+			got <- ""
+		}()
 	}
 	sent := 0
-	for ; len(got) < 300; sent++ {
+	for ; sent < 400; sent++ {
 		s.ok(from.Send(s.ctx, number(sent)))
-		for take(peers[1]) || take(peers[2]) {
+	}
+	stop()
+	counts := make(map[string]int)
+	for stopped := 0; stopped < 2; {
+		if one := <-got; one != "" {
+			counts[one]++
+		} else {
+			stopped++
 		}
 	}
 	sent += s.stuff(from, func(i int) socket.Message { return number(sent + i) })
 	s.eventually("everything has arrived", func() bool {
-		for take(peers[0]) || take(peers[1]) || take(peers[2]) {
+		for _, p := range peers {
+			if msg, err := p.TryRecv(); err == nil {
+				counts[string(msg.Frame(0)[:8])]++
+			}
 		}
-		return len(got) >= sent
+		return len(counts) == sent
 	})
-	for n := range sent {
-		if count := got[fmt.Sprintf("%08d", n)]; count != 1 {
-			s.Fatalf("message %d arrived %d times", n, count)
+	for one, count := range counts {
+		if count != 1 {
+			s.Fatalf("message %s arrived %d times", one, count)
 		}
 	}
 }

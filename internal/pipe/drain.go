@@ -152,7 +152,7 @@ func (q *Queue) Discard() (messages int) {
 			break
 		}
 	}
-	q.frontEnd = q.off
+	q.front = nil
 	q.Rest()
 	q.giveBack()
 	return int(q.consumed - before)

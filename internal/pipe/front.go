@@ -7,10 +7,10 @@ const returnMax = 1000
 
 // Front returns the oldest message as it stands on the wire, or nil. It stays valid until the Front after the next Pop.
 func (q *Queue) Front() []byte {
-	if q.off == q.frontEnd && !q.look() {
+	if q.off >= len(q.front) && !q.look() {
 		return nil
 	}
-	b := q.head.chunk.Buf[q.off:q.frontEnd]
+	b := q.front[q.off:]
 	if b[0] == 0 {
 		return b[:2+int(b[1])]
 	}
@@ -21,14 +21,18 @@ func (q *Queue) Front() []byte {
 func (q *Queue) look() bool {
 	for {
 		if end := markEnd(q.head.mark.Load()); end > q.off {
-			q.frontEnd = end
+			q.front = q.head.chunk.Buf[:end]
+			limit := int(q.limitMessages.Load())
+			if limit <= 0 {
+				limit = returnMax
+			}
+			q.returnEvery = (limit + 1) / 2
 			return true
 		}
-		if q.step() {
-			q.frontEnd = q.off
-		} else if q.head.next.Load() == nil {
+		if !q.step() && q.head.next.Load() == nil {
 			return false
 		}
+		q.front = nil
 	}
 }
 
@@ -41,11 +45,7 @@ func (q *Queue) Pop(n int) {
 	q.consumed++
 	q.consumedBytes += int64(n)
 	q.unreturned++
-	limit := int(q.limitMessages.Load())
-	if limit <= 0 {
-		limit = returnMax
-	}
-	if q.unreturned >= (limit+1)/2 {
+	if q.unreturned >= q.returnEvery {
 		q.giveBack()
 	}
 }

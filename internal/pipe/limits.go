@@ -19,4 +19,7 @@ const (
 	// gatherPieces and gatherBytes bound one write: the kernel takes 1024 pieces, and more than 256 KiB wins nothing.
 	gatherPieces = 64
 	gatherBytes  = 256 << 10
+
+	// cacheLine keeps what different cores write apart: two lines of 64 bytes, since they are fetched in pairs.
+	cacheLine = 128
 )

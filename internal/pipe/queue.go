@@ -79,6 +79,9 @@ type Queue struct {
 	End           *End     // that Consumer, or else Producer, knows the queue by: the socket's
 	Far           *End     // inproc: the end of the socket that writes
 
+	// What the two sides write per message stands on lines of its own: a line that both touch costs more than the message.
+	_ [cacheLine]byte
+
 	// Writer.
 	tail         *segment
 	tailChunk    *Chunk  // tail's chunk, also after the drainer let go of it: compared, never touched
@@ -91,17 +94,20 @@ type Queue struct {
 	wantMessages int64 // revive when returned has reached both; written while starved is false
 	wantBytes    int64
 
-	_       [64]byte // the writer's line apart from the drainer's
+	_       [cacheLine]byte
 	state   atomic.Uint32
 	starved atomic.Bool // the writer met a full queue and wants Revive
 
 	returned      atomic.Int64 // messages whose credit is back; drainer
 	returnedBytes atomic.Int64
 
-	_             [64]byte
-	head          *segment // drainer from here on
+	_ [cacheLine]byte
+
+	// Drainer.
+	head          *segment
 	off           int      // position in head
-	frontEnd      int      // end of what Front has seen of head
+	front         []byte   // head's chunk up to the end of what Front has seen
+	returnEvery   int      // messages popped until credit is returned
 	base          int      // a message boundary in head at or before off; everything before it is returned
 	last          *segment // where Gather ended
 	lastEnd       int      // end of what has been handed out in last
