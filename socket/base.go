@@ -93,6 +93,7 @@ type member struct {
 	attached bool
 	told     zmtp.Peer // what it said in its handshake
 	topics   int       // bytes of its subscriptions
+	leaving  bool      // Disconnect: nothing new goes there
 	gone     bool
 
 	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow
@@ -120,6 +121,7 @@ type base struct {
 	_           [128]byte
 	out         turn
 	sendWaiters []*ioloop.Waiter // out
+	sendSpares  ioloop.Waiters   // out
 	plan        plan             // out
 	shared      pipe.Encoder     // out: messages that go to several pipes
 	sent        uint64           // out
@@ -127,7 +129,7 @@ type base struct {
 	_           [128]byte
 	in          turn
 	recvWaiters []*ioloop.Waiter // in
-	recvClosed  bool             // in
+	recvSpares  ioloop.Waiters   // in
 	received    uint64           // in
 
 	fair   route.FairQueue // in
@@ -141,6 +143,5 @@ type base struct {
 	members   map[*member]struct{} // table
 	listeners map[string]listener  // table
 	connected map[string][]*member // table: by endpoint as given
-	names     map[string]string    // table: inproc names bound, by endpoint
 	endpoint  string               // table: LastEndpoint
 }

@@ -21,11 +21,19 @@ func (b *base) Disconnect(endpoint string) error {
 	}
 	b.out.lock()
 	for _, m := range leaving {
+		m.leaving = true
 		if !m.gone {
-			b.pattern.ended(m) // nothing new goes there
+			b.pattern.ended(m)
 		}
 	}
 	b.out.unlock()
+	b.table.Lock()
+	for _, m := range leaving {
+		if m.ended { // refused before
+			delete(b.members, m)
+		}
+	}
+	b.table.Unlock()
 	return operationError("disconnect", endpoint, b.part(leaving))
 }
 

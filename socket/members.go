@@ -143,21 +143,20 @@ func (o *owner) Left(end *pipe.End) {
 }
 
 // Mismatched is told that an inproc name that this socket waited for belongs to a type it does not talk to.
-func (o *owner) Mismatched(end *pipe.End, reason error) {
+func (o *owner) Mismatched(end *pipe.End) {
 	b := (*base)(o)
 	m := end.Socket.(*member)
 	b.table.Lock()
 	m.err = ErrMismatch
-	m.state = PeerRefused
 	b.table.Unlock()
-	b.news.tell()
+	b.out.post(letter{subject: letterEnded, member: m})
 }
 
 // handleOut does what was posted to the sending side.
 func (b *base) handleOut(l letter) {
 	switch m := l.member; l.subject {
 	case letterOpened:
-		if !m.gone {
+		if !m.gone && !m.leaving {
 			b.pattern.opened(m)
 			b.wakeSenders()
 		}
@@ -168,9 +167,9 @@ func (b *base) handleOut(l letter) {
 	case letterEnded:
 		b.end(m)
 	case letterRevive:
-		if !m.gone {
+		if !m.gone && !m.leaving {
 			b.pattern.revive(m)
-			b.wakeSender()
+			b.wakeSenders() // they may wait for different peers
 		}
 	case letterTrim:
 		l.queue.Trim()
@@ -201,10 +200,12 @@ func (b *base) attach(m *member) {
 	b.table.Lock()
 	m.told = m.peer
 	b.table.Unlock()
-	if err := b.pattern.attach(m); err != nil {
-		m.attached = false
-		b.drop(m, err)
-		return
+	if !m.leaving {
+		if err := b.pattern.attach(m); err != nil {
+			m.attached = false
+			b.drop(m, err)
+			return
+		}
 	}
 	b.setState(m, PeerConnected)
 	b.wakeSenders()
@@ -250,15 +251,14 @@ func (b *base) end(m *member) {
 	b.table.Lock()
 	m.lost = lost
 	m.ended = true
+	closing := m.closing
 	var refused *RefusedError
-	switch {
-	case errors.As(m.err, &refused) && !b.closed.Load():
+	if !m.accepted && !closing && (errors.As(m.err, &refused) || m.err == ErrMismatch) {
 		m.state = PeerRefused // Peers goes on to show it
-	default:
+	} else {
 		m.state = PeerClosed
 		b.forget(m)
 	}
-	closing := m.closing
 	b.table.Unlock()
 	if lost > 0 && !closing {
 		b.counts.drop(DropPeerGone, lost)

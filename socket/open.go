@@ -216,8 +216,11 @@ func (b *base) connectInproc(endpoint, name string) error {
 		b.out.post(letter{subject: letterOpened, member: m})
 		return true
 	})
+	if err == nil || err == net.ErrClosed {
+		return err
+	}
+	b.drop(end.Socket.(*member), nil)
 	if errors.Is(err, inproc.ErrMismatch) {
-		b.drop(end.Socket.(*member), nil)
 		return ErrMismatch
 	}
 	return err

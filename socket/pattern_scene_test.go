@@ -283,6 +283,14 @@ func waiting(by anySocket) (messages int) {
 	return messages
 }
 
+// sendQueue is how many messages have not been handed over.
+func sendQueue(of anySocket) (messages int) {
+	for _, p := range of.Peers() {
+		messages += p.SendQueue
+	}
+	return messages
+}
+
 // stuff sends numbered messages until every queue on the way, the kernel's too, is full. It returns how many went in.
 func (s *scene) stuff(to sending, number func(i int) socket.Message) int {
 	s.Helper()

@@ -4,6 +4,7 @@ package socket
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
 	"github.com/zwire-mq/zwire/internal/route"
@@ -46,7 +47,11 @@ func (p *publishing) opened(*member)       {}
 func (p *publishing) attach(*member) error { return nil }
 
 func (p *publishing) detach(m *member) { p.base.out.post(letter{subject: letterSweep, member: m}) }
-func (p *publishing) ended(m *member)  { p.base.out.post(letter{subject: letterSweep, member: m}) }
+
+func (p *publishing) ended(m *member) {
+	p.stalled = slices.DeleteFunc(p.stalled, func(e *pipe.End) bool { return e == m.end })
+	p.base.out.post(letter{subject: letterSweep, member: m})
+}
 
 // sweep forgets the topics of a peer that has left (RFC 29, XPUB: the application sees them cancelled).
 func (p *publishing) sweep(m *member) {
@@ -106,10 +111,13 @@ func (p *publishing) listen(q *pipe.Queue) {
 	}
 }
 
+// hearMax is how many messages of one peer are heard in one go; senders and other peers get their turn in between.
+const hearMax = 1024
+
 // hear takes in what a peer has sent.
 func (p *publishing) hear(e *pipe.End) {
 	q := e.In
-	for {
+	for range hearMax {
 		encoded := q.Front()
 		if encoded == nil {
 			q.Settle()
@@ -125,6 +133,8 @@ func (p *publishing) hear(e *pipe.End) {
 		p.obey(e.Socket.(*member), encoded)
 		q.Pop(len(encoded))
 	}
+	q.Set(pipe.Posted)
+	p.base.out.post(letter{subject: letterReady, queue: q})
 }
 
 // obey takes in one message of a peer. PUB ignores all but subscriptions.

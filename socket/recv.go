@@ -4,11 +4,11 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net"
 	"slices"
 
-	"github.com/zwire-mq/zwire/internal/ioloop"
 	"github.com/zwire-mq/zwire/internal/pipe"
 )
 
@@ -71,12 +71,18 @@ func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
 			return net.ErrClosed
 		}
 		ok, err := b.fetch(msg)
-		if ok || err != nil {
-			if len(b.recvWaiters) > 0 && b.fair.More() {
-				b.wakeReceiver()
-			}
+		if ok || err != nil && err != errBusy {
+			b.passOn()
 			b.in.unlock()
 			return err
+		}
+		if err == errBusy && wait { // others shall have their turn
+			b.in.unlock()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			b.in.lock()
+			continue
 		}
 		if !wait {
 			b.in.unlock()
@@ -88,6 +94,22 @@ func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
 	}
 }
 
+// passOn wakes another receiver if there is more to receive. A queue without more is laid to rest, so that its next
+// message wakes somebody. The turn is held.
+func (b *base) passOn() {
+	if len(b.recvWaiters) > 0 {
+		if e, _ := b.fair.Front(); e != nil {
+			b.wakeReceiver()
+		}
+	}
+}
+
+// errBusy says that fetch has seen many messages, and none that is for the application.
+var errBusy = errors.New("socket: busy")
+
+// discardsMax is how many messages are discarded in one go.
+const discardsMax = 256
+
 // fetch takes the next message that is for the application, if there is one.
 func (b *base) fetch(msg *Message) (bool, error) {
 	if b.filter == nil {
@@ -98,10 +120,10 @@ func (b *base) fetch(msg *Message) (bool, error) {
 		b.take(msg, e, encoded)
 		return true, nil
 	}
-	if err := b.filter.mayReceive(); err != nil {
-		return false, err
-	}
-	for {
+	for range discardsMax {
+		if err := b.filter.mayReceive(); err != nil {
+			return false, err
+		}
 		e, encoded := b.fair.Front()
 		if e == nil {
 			return false, nil
@@ -125,6 +147,7 @@ func (b *base) fetch(msg *Message) (bool, error) {
 		b.fair.Pop(e, len(encoded))
 		return true, nil
 	}
+	return false, errBusy
 }
 
 // take makes msg the message at the front of e.
@@ -144,7 +167,7 @@ func (b *base) take(msg *Message, e *pipe.End, encoded []byte) {
 // awaitMessage sleeps until there may be a message. It is called, and returns nil, with the turn held; on error it is
 // not.
 func (b *base) awaitMessage(ctx context.Context) error {
-	w := ioloop.NewWaiter()
+	w := b.recvSpares.Take()
 	b.recvWaiters = append(b.recvWaiters, w)
 	b.in.unlock()
 	err := w.Wait(ctx, b.home.Load().Loop())
@@ -155,9 +178,11 @@ func (b *base) awaitMessage(ctx context.Context) error {
 		} else {
 			b.wakeReceiver() // the hint was for whoever can use it
 		}
+	}
+	b.recvSpares.Put(w)
+	if err != nil {
 		b.in.unlock()
 	}
-	w.Free()
 	return err
 }
 

@@ -78,6 +78,9 @@ func envelopeEnd(encoded []byte) int {
 	return 0
 }
 
+// envelopeKept is the largest buffer for envelopes that outlives its reply.
+const envelopeKept = 4 << 10
+
 func (p *replying) choose(to *plan, _ []byte, n int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,6 +90,9 @@ func (p *replying) choose(to *plan, _ []byte, n int) error {
 	}
 	p.asker = nil
 	p.envelope, p.replied = p.replied, p.envelope
+	if cap(p.envelope) > envelopeKept {
+		p.envelope = nil
+	}
 	to.head = p.replied
 	switch {
 	case m.gone || !m.attached:

@@ -79,7 +79,11 @@ func (r *Req) clear() {
 	if r.asks.busy() {
 		return
 	}
-	for e, encoded := b.fair.Front(); e != nil; e, encoded = b.fair.Front() {
+	for range discardsMax { // a peer that floods is not waited for
+		e, encoded := b.fair.Front()
+		if e == nil {
+			return
+		}
 		b.counts.drop(DropStale, 1)
 		b.fair.Pop(e, len(encoded))
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 
-	"github.com/zwire-mq/zwire/internal/ioloop"
 	"github.com/zwire-mq/zwire/internal/pipe"
 )
 
@@ -148,7 +147,7 @@ func (b *base) steal() bool {
 
 // awaitRoom sleeps until a pipe may have room. It is called, and returns nil, with the turn held; on error it is not.
 func (b *base) awaitRoom(ctx context.Context) error {
-	w := ioloop.NewWaiter()
+	w := b.sendSpares.Take()
 	b.sendWaiters = append(b.sendWaiters, w)
 	b.out.unlock()
 	err := w.Wait(ctx, b.home.Load().Loop())
@@ -159,9 +158,11 @@ func (b *base) awaitRoom(ctx context.Context) error {
 		} else {
 			b.wakeSender() // the hint was for whoever can use it
 		}
+	}
+	b.sendSpares.Put(w)
+	if err != nil {
 		b.out.unlock()
 	}
-	w.Free()
 	return err
 }
 

@@ -49,12 +49,31 @@ func (t *turn) lock() {
 	}
 }
 
-// unlock gives the turn up, and does what has been posted meanwhile unless another has taken over.
+// unlock gives the turn up, and does what has been posted meanwhile unless another has taken over. Whoever comes by does
+// not do it for ever: after some rounds a goroutine takes over.
 func (t *turn) unlock() {
 	t.mu.Unlock()
-	for t.mailed.Load() && t.mu.TryLock() {
+	for round := 0; t.mailed.Load() && t.mu.TryLock(); round++ {
+		if round == roundsMax {
+			go t.serve()
+			return
+		}
 		t.read()
 		t.mu.Unlock()
+	}
+}
+
+// roundsMax is how many batches of letters one caller handles on its way out.
+const roundsMax = 8
+
+// serve handles letters as long as there are any. It has the turn.
+func (t *turn) serve() {
+	for {
+		t.read()
+		t.mu.Unlock()
+		if !t.mailed.Load() || !t.mu.TryLock() {
+			return
+		}
 	}
 }
 

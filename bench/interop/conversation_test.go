@@ -204,6 +204,7 @@ type meeting struct {
 	couple
 	speaker, listener maker
 	speakerBinds      bool
+	speakerLeaves     bool // before the listener does
 	patience          time.Duration
 }
 
@@ -215,12 +216,17 @@ func (m meeting) hold(t *testing.T, place *place, talk func(*conversation) error
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closing(m.first, speaker)) }()
 	listener, err := m.listener(t, second)
 	if err != nil {
-		return err
+		return errors.Join(err, speaker.close())
 	}
-	defer func() { err = errors.Join(err, closing(m.second, listener)) }()
+	defer func() {
+		early, late := listener, speaker
+		if m.speakerLeaves {
+			early, late = speaker, listener
+		}
+		err = errors.Join(err, closing("first", early), closing("last", late))
+	}()
 	binder, connecter := listener, speaker
 	if m.speakerBinds {
 		binder, connecter = speaker, listener
@@ -235,9 +241,9 @@ func (m meeting) hold(t *testing.T, place *place, talk func(*conversation) error
 	return talk(conversation)
 }
 
-func closing(kind kind, party party) error {
+func closing(when string, party party) error {
 	if err := party.close(); err != nil {
-		return fmt.Errorf("%s closes: %w", kind, err)
+		return fmt.Errorf("who leaves %s: %w", when, err)
 	}
 	return nil
 }

@@ -88,12 +88,13 @@ func (s seat) kind() kind {
 	return s.second
 }
 
-// meeting has one implementation in the seat and the other one opposite.
+// meeting has one implementation in the seat and the other one opposite. Who
+// is in the seat leaves first.
 func (s seat) meeting(here, opposite maker, patience time.Duration) meeting {
 	if s.speaks {
-		return meeting{s.couple, here, opposite, s.binds, patience}
+		return meeting{s.couple, here, opposite, s.binds, true, patience}
 	}
-	return meeting{s.couple, opposite, here, !s.binds, patience}
+	return meeting{s.couple, opposite, here, !s.binds, false, patience}
 }
 
 // String says which part the implementation in the seat plays.

@@ -115,6 +115,15 @@ func (s *stream) finish(receiver party, each func(uint64) error) error {
 	}
 }
 
+// abandon ends a stream that has failed.
+func (s *stream) abandon(receiver party, failure error) error {
+	if failure == nil {
+		return nil
+	}
+	s.stop.Store(true)
+	return errors.Join(failure, receiver.close())
+}
+
 // TestReceiverRestarts takes the receiver away in the middle of the traffic and
 // brings another one: messages go on, in order, whole, and none comes twice. If
 // the sender keeps its pipe, because it connects, none is missing while one
@@ -130,7 +139,7 @@ func TestReceiverRestarts(t *testing.T) {
 	}
 }
 
-func (r trial) restartReceiver(t *testing.T) error {
+func (r trial) restartReceiver(t *testing.T) (err error) {
 	place := newPlace(t, r.transport)
 	sender, err := r.sender(t, role{kind: r.sending})
 	if err != nil {
@@ -145,12 +154,15 @@ func (r trial) restartReceiver(t *testing.T) error {
 		return err
 	}
 	stream := startStream(sender, 0)
+	defer func() { err = stream.abandon(receiver, err) }()
 	expect := sequence{contiguous: r.receiverBinds}
 	for incarnation := range incarnations {
 		if incarnation > 0 {
-			if receiver, err = r.replace(t, receiver, endpoint); err != nil {
+			next, err := r.replace(t, receiver, endpoint)
+			if err != nil {
 				return fmt.Errorf("incarnation %d: %w", incarnation, err)
 			}
+			receiver = next
 			expect.newIncarnation()
 		}
 		if err := expect.take(receiver, perIncarnation); err != nil {
@@ -268,20 +280,28 @@ func (r trial) restartSender(t *testing.T) error {
 		if err != nil {
 			return fmt.Errorf("incarnation %d: %w", incarnation, err)
 		}
-		stream := startStream(sender, first)
-		expect := sequence{contiguous: true, next: first}
-		if err := expect.take(receiver, perIncarnation); err != nil {
+		if first, err = r.takeIncarnation(sender, receiver, first); err != nil {
 			return fmt.Errorf("incarnation %d: %w", incarnation, err)
 		}
-		if err := stream.finish(receiver, expect.see); err != nil {
-			return fmt.Errorf("incarnation %d: %w", incarnation, err)
-		}
-		if expect.next != stream.next {
-			return fmt.Errorf("incarnation %d: number %d came last, want %d", incarnation, int64(expect.next)-1, stream.next-1)
-		}
-		first = stream.next
 	}
 	return receiver.close()
+}
+
+// takeIncarnation receives all that one sender sends, which goes on from first.
+func (r trial) takeIncarnation(sender, receiver party, first uint64) (next uint64, err error) {
+	stream := startStream(sender, first)
+	defer func() { err = stream.abandon(receiver, err) }()
+	expect := sequence{contiguous: true, next: first}
+	if err := expect.take(receiver, perIncarnation); err != nil {
+		return 0, err
+	}
+	if err := stream.finish(receiver, expect.see); err != nil {
+		return 0, err
+	}
+	if expect.next != stream.next {
+		return 0, fmt.Errorf("number %d came last, want %d", int64(expect.next)-1, stream.next-1)
+	}
+	return stream.next, nil
 }
 
 // TestPythonIsKilled kills a receiver that has no time to say good-bye.

@@ -11,14 +11,14 @@ import (
 )
 
 type throughputReport struct {
-	Operation         string  `json:"op"`
-	Endpoint          string  `json:"endpoint"`
-	Size              int     `json:"size"`
-	Count             int     `json:"count"`
-	Seconds           float64 `json:"seconds"`
-	MessagesPerSecond float64 `json:"msgs_per_s"`
-	MegabytesPerSec   float64 `json:"mb_per_s"`
-	AllocsPerMessage  float64 `json:"allocs_per_msg"`
+	Operation          string  `json:"op"`
+	Endpoint           string  `json:"endpoint"`
+	Size               int     `json:"size"`
+	Count              int     `json:"count"`
+	Seconds            float64 `json:"seconds"`
+	MessagesPerSecond  float64 `json:"msgs_per_s"`
+	MegabytesPerSecond float64 `json:"mb_per_s"`
+	AllocsPerMessage   float64 `json:"allocs_per_msg"`
 }
 
 func throughputPull(ctx context.Context, p *probe) (any, error) {
@@ -73,7 +73,7 @@ func (p *probe) measureThroughput(ctx context.Context, from receiver) (*throughp
 		messages := float64(p.count - 1)
 		report.Seconds = seconds
 		report.MessagesPerSecond = messages / seconds
-		report.MegabytesPerSec = report.MessagesPerSecond * float64(p.size) / 1e6
+		report.MegabytesPerSecond = report.MessagesPerSecond * float64(p.size) / 1e6
 		report.AllocsPerMessage = float64(after.Mallocs-before.Mallocs) / messages
 	}
 	return report, nil

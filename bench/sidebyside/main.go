@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,13 +48,13 @@ func main() {
 	seconds := flag.Float64("seconds", 1, "rough length of one measurement")
 	only := flag.String("only", "", "measure only the work that matches this `regexp`")
 	flag.Parse()
-	if err := run(*rounds, *seconds, *only); err != nil {
+	if err := run(os.Stdout, *rounds, *seconds, *only); err != nil {
 		fmt.Fprintf(os.Stderr, "sidebyside: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, seconds float64, only string) error {
+func run(out io.Writer, rounds int, seconds float64, only string) error {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -67,8 +68,8 @@ func run(rounds int, seconds float64, only string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("| work | body | zwire: median [min..max] | libzmq: median [min..max] | zwire / libzmq |")
-	fmt.Println("|---|---|---|---|---|")
+	fmt.Fprintln(out, "| work | body | zwire: median [min..max] | libzmq: median [min..max] | zwire / libzmq |")
+	fmt.Fprintln(out, "|---|---|---|---|---|")
 	for _, work := range allWork() {
 		if !wanted.MatchString(work.String()) {
 			continue
@@ -77,7 +78,7 @@ func run(rounds int, seconds float64, only string) error {
 		if err := contest.measure(contenders, rounds, folder); err != nil {
 			return fmt.Errorf("%v: %w", work, err)
 		}
-		contest.print()
+		contest.print(out)
 	}
 	return nil
 }
@@ -160,7 +161,7 @@ func numbers(output []byte) (map[string]float64, error) {
 	return values, nil
 }
 
-func (c *contest) print() {
+func (c *contest) print(out io.Writer) {
 	for _, figure := range c.figures {
 		values := make([][]float64, len(c.samples))
 		for i, samples := range c.samples {
@@ -176,7 +177,7 @@ func (c *contest) print() {
 			}
 		}
 		name := strings.TrimSpace(c.transport + " " + c.kind + " " + figure.name)
-		fmt.Printf("| %s | %d B | %s | %s | %.2f |\n", name, c.size,
+		fmt.Fprintf(out, "| %s | %d B | %s | %s | %.2f |\n", name, c.size,
 			figure.format(ours), figure.format(theirs), median(ours)/median(theirs))
 	}
 }

@@ -20,7 +20,7 @@
 // the verdict says whether both agree.
 //
 // Files: main.go the parts and flags; coordinator.go, children.go, registration.go
-// the process in charge; ventilator.go, ledger.go, worker.go, sink.go the others;
+// the process in charge; part.go, ventilator.go, ledger.go, worker.go, sink.go the others;
 // files.go what reads the disk; progress.go, table.go what a person sees.
 package main
 

@@ -12,17 +12,19 @@ import (
 
 // Loop is a native loop. One goroutine at a time holds its token and runs it:
 //
-//	standby waits in Go's poller ── a receiver wants to lead ──> standby leaves at its next event, naps
-//	leader polls, blocks a little, parks ── its message is there ──> token free
-//	token free ── others wait on this loop, or no lead for a while ──> standby takes it
+//	standby waits in Go's poller ── it has served a receiver that wants to lead ──> token free, standby away
+//	token free ── a receiver has nothing to receive ──> leader polls, blocks a little, parks
+//	leader ── its message is there ──> token free
+//	token free ── others wait on this loop, or no lead for a while ──> standby
 type Loop struct {
 	poll poller // token holder
 
 	token    atomic.Bool
-	asleep   atomic.Bool  // the token holder is about to block, or does
-	vacated  atomic.Bool  // the standby shall stay away
-	leads    atomic.Int64 // so far
-	parked   atomic.Int32 // goroutines that wait for what this loop brings
+	asleep   atomic.Bool            // the token holder is about to block, or does
+	asker    atomic.Pointer[Waiter] // wants to lead next time
+	missed   atomic.Bool            // the standby wants to know when the leader leaves
+	leads    atomic.Int64           // so far
+	parked   atomic.Int32           // goroutines that wait for what this loop brings
 	stopping atomic.Bool
 
 	recall   chan struct{}     // cap 1: the standby shall come back
@@ -62,29 +64,48 @@ func (l *Loop) stop() {
 
 // stand is the standby.
 func (l *Loop) stand() {
-	nap := time.NewTimer(standbyPause)
-	defer nap.Stop()
+	pause := time.NewTimer(standbyPause)
+	defer pause.Stop()
 	for !l.stopping.Load() {
-		if l.vacated.Load() {
-			seen := l.leads.Load()
-			nap.Reset(standbyPause)
-			select {
-			case <-l.recall:
-			case <-nap.C:
-				if l.leads.Load() != seen {
-					continue
-				}
+		if l.token.CompareAndSwap(false, true) {
+			for !l.stopping.Load() && !l.mayLeave() {
+				l.once(context.Background(), nil)
 			}
-			l.vacated.Store(false)
+			l.token.Store(false)
 		}
-		if !l.token.CompareAndSwap(false, true) {
-			l.vacated.Store(true)
+		l.stayAway(pause)
+	}
+}
+
+// mayLeave reports whether a receiver that wants to lead has what it waited for, so that it will be back, and nobody else
+// waits.
+func (l *Loop) mayLeave() bool {
+	w := l.asker.Load()
+	if w == nil || !w.ready() || l.parked.Load() > 1 {
+		return false
+	}
+	l.asker.CompareAndSwap(w, nil)
+	return true
+}
+
+// stayAway returns when the loop has had no leader for a while, or somebody waits on it while it has none.
+func (l *Loop) stayAway(pause *time.Timer) {
+	for !l.stopping.Load() {
+		seen := l.leads.Load()
+		pause.Reset(standbyPause)
+		select {
+		case <-l.recall:
+			return
+		case <-pause.C:
+		}
+		if l.leads.Load() != seen {
 			continue
 		}
-		for !l.vacated.Load() && !l.stopping.Load() {
-			l.once(context.Background(), nil)
+		if l.missed.Store(true); l.token.Load() {
+			<-l.recall // a leader that waits for long: it will tell
 		}
-		l.token.Store(false)
+		l.missed.Store(false)
+		return
 	}
 }
 
@@ -92,11 +113,10 @@ func (l *Loop) stand() {
 func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 	if !l.token.CompareAndSwap(false, true) {
 		if l.parked.Load() == 0 {
-			l.vacated.Store(true) // next time
+			l.asker.Store(w) // next time
 		}
 		return false
 	}
-	l.vacated.Store(true)
 	l.leads.Add(1)
 	w.leads.Store(l)
 	for !w.ready() && ctx.Err() == nil && !l.stopping.Load() {
@@ -104,7 +124,7 @@ func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 	}
 	w.leads.Store(nil)
 	l.token.Store(false)
-	if l.parked.Load() > 0 || l.stopping.Load() {
+	if l.parked.Load() > 0 || l.missed.Load() || l.stopping.Load() {
 		hint(l.recall)
 	}
 	return true
@@ -113,7 +133,7 @@ func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 // park counts a goroutine that waits without leading, and makes sure that somebody runs the loop.
 func (l *Loop) park() {
 	l.parked.Add(1)
-	if !l.token.Load() && l.vacated.Load() {
+	if !l.token.Load() {
 		hint(l.recall)
 	}
 }
@@ -138,7 +158,7 @@ func (l *Loop) once(ctx context.Context, w *Waiter) {
 
 func (l *Loop) block(ctx context.Context, w *Waiter) int {
 	if w == nil {
-		if l.vacated.Load() || l.stopping.Load() {
+		if l.stopping.Load() {
 			return 0
 		}
 		return l.poll.park()

@@ -16,6 +16,8 @@ const (
 	standbyPause = time.Millisecond
 	// leftPause is how long a stream that a receiver left with bytes unread waits for a receiver to come back.
 	leftPause = time.Millisecond
+	// sparesMax is how many waiters a socket keeps per direction.
+	sparesMax = 64
 	// piecesMax bounds one writev.
 	piecesMax = 64
 )

@@ -33,6 +33,7 @@ type poller struct {
 	streams []*native // by slot; nil: free
 	free    []int
 	serial  int32
+	closed  bool
 	left    []*native   // receivers have left bytes unread
 	sweep   *time.Timer // serves them, if the receivers do not
 }
@@ -64,6 +65,9 @@ func (p *poller) open() (err error) {
 }
 
 func (p *poller) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
 	if p.sweep != nil {
 		p.sweep.Stop()
 	}
@@ -109,7 +113,14 @@ func (p *poller) park() int {
 
 var one = [8]byte{1}
 
-func (p *poller) interrupt() { unix.Write(p.event, one[:]) }
+// interrupt may come late, when the descriptor has another owner.
+func (p *poller) interrupt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		unix.Write(p.event, one[:])
+	}
+}
 
 // serve handles the first n events taken.
 func (p *poller) serve(n int, led bool) {

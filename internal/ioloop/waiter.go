@@ -4,7 +4,6 @@ package ioloop
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 )
 
@@ -12,40 +11,54 @@ import (
 // looks for itself what there is.
 type Waiter struct {
 	woken chan struct{} // cap 1
+	done  atomic.Bool   // woken, also when the channel has handed that over already
 	leads atomic.Pointer[Loop]
 }
 
-var waiterPool = sync.Pool{New: func() any { return &Waiter{woken: make(chan struct{}, 1)} }}
+// Waiters are what one socket's waits have left, to be used again. (A pool for all would mix the channels of different
+// synctest bubbles.) Callers hold a lock.
+type Waiters struct {
+	free []*Waiter
+}
 
-// NewWaiter returns a Waiter that nobody has woken.
-func NewWaiter() *Waiter { return waiterPool.Get().(*Waiter) }
+// Take returns a Waiter that nobody has woken.
+func (s *Waiters) Take() *Waiter {
+	if n := len(s.free); n > 0 {
+		w := s.free[n-1]
+		s.free = s.free[:n-1]
+		return w
+	}
+	return &Waiter{woken: make(chan struct{}, 1)}
+}
 
-// Free gives the Waiter back. Nobody may wake it any more.
-func (w *Waiter) Free() {
+// Put gives a Waiter back. Nobody may wake it any more.
+func (s *Waiters) Put(w *Waiter) {
 	select {
 	case <-w.woken:
 	default:
 	}
-	waiterPool.Put(w)
+	w.done.Store(false)
+	if len(s.free) < sparesMax {
+		s.free = append(s.free, w)
+	}
 }
 
 // Wake ends the wait, now or when it begins. Anybody may call it, once per wait.
 func (w *Waiter) Wake() {
+	w.done.Store(true)
 	hint(w.woken)
 	if l := w.leads.Load(); l != nil {
 		l.interrupt()
 	}
 }
 
-func (w *Waiter) ready() bool { return len(w.woken) > 0 }
+func (w *Waiter) ready() bool { return w.done.Load() }
 
 // Wait sleeps until Wake, or until ctx ends. It leads l, unless that is nil or has a leader.
 func (w *Waiter) Wait(ctx context.Context, l *Loop) error {
 	if l != nil && l.lead(ctx, w) {
-		select {
-		case <-w.woken:
+		if w.ready() {
 			return nil
-		default:
 		}
 		if err := ctx.Err(); err != nil {
 			return err

@@ -114,10 +114,15 @@ func (q *Queue) giveBack() {
 		q.returned.Store(q.consumed)
 		q.returnedBytes.Store(q.consumedBytes)
 	}
-	if q.starved.Load() && q.consumed >= q.wantMessages && q.consumedBytes >= q.wantBytes {
+	if q.starved.Load() && q.satisfies() {
 		q.starved.Store(false)
 		q.Producer.Revive(q)
 	}
+}
+
+// satisfies reports whether a starved writer has half of its limits again.
+func (q *Queue) satisfies() bool {
+	return q.consumed >= q.wantMessages && q.consumedBytes >= q.wantBytes
 }
 
 // Rewind moves back to the start of the message that has been written only in part, so that the next stream carries it

@@ -70,7 +70,6 @@ type scene struct {
 	sent            [][]byte
 	sleeping        bool // the writer, until revived
 	claiming        bool // it has published and is about to look whether the drainer sleeps
-	writerDone      bool
 
 	draining  bool
 	gathered  []byte // what the drainer is about to write
@@ -117,7 +116,7 @@ func (s *scene) fingerprint() []byte {
 	b := s.state[:0]
 	for _, n := range []int{
 		int(q.state.Load()), int(q.sent), int(q.sentBytes), int(q.granted), int(q.wantMessages), int(q.wantBytes),
-		int(q.returned.Load()), int(q.returnedBytes.Load()), q.off, q.frontEnd, q.base, q.seen, int(q.consumed),
+		int(q.returned.Load()), int(q.returnedBytes.Load()), q.off, len(q.front), q.base, q.seen, int(q.consumed),
 		int(q.consumedBytes), q.unreturned, len(s.sent), len(s.delivered), s.lost, len(s.gathered), len(s.stream), s.breaks,
 		s.discards,
 	} {

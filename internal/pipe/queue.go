@@ -3,6 +3,7 @@
 package pipe
 
 import (
+	"math"
 	"sync/atomic"
 )
 
@@ -181,7 +182,13 @@ func (q *Queue) Fits(n, byteMark int) bool {
 		return true
 	}
 	if !q.starved.Load() { // while it is set the drainer reads the two
-		q.wantMessages, q.wantBytes = q.sent-q.limitMessages.Load()/2, q.sentBytes-q.byteBound(byteMark)/2
+		q.wantMessages, q.wantBytes = math.MinInt64, math.MinInt64
+		if limit := q.limitMessages.Load(); limit > 0 {
+			q.wantMessages = q.sent - limit/2
+		}
+		if limit := q.byteBound(byteMark); limit > 0 {
+			q.wantBytes = q.sentBytes - limit/2
+		}
 		q.starved.Store(true)
 	}
 	// Look once more: the drainer returns credit, then looks at starved.

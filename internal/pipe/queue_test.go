@@ -5,8 +5,10 @@ package pipe
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	"github.com/zwire-mq/zwire/internal/wire"
 )
@@ -410,5 +412,35 @@ func TestSteal(t *testing.T) {
 				t.Errorf("then %x", got)
 			}
 		})
+	}
+}
+
+// What an idle queue has let go of can be collected: many peers that were busy once must not hold their largest chunks.
+func TestIdleQueueHoldsNoMemory(t *testing.T) {
+	for _, receiver := range []bool{false, true} {
+		q, _ := newWatched(Limits{})
+		memory := func() weak.Pointer[byte] {
+			c := NewChunk(ChunkBytes)
+			defer c.Release()
+			copy(c.Buf, onWire(body(1, 100)))
+			q.Publish(c, 0, 102, 1)
+			return weak.Make(&c.Buf[0])
+		}()
+		if receiver {
+			q.Pop(len(q.Front()))
+			if q.Front() == nil {
+				q.Settle()
+			}
+		} else {
+			written(q)
+			q.Rest()
+		}
+		for range 4 { // two empty the pools
+			runtime.GC()
+		}
+		if memory.Value() != nil {
+			t.Errorf("receiver=%v: the queue is empty and at rest and still refers to its last chunk", receiver)
+		}
+		runtime.KeepAlive(q)
 	}
 }

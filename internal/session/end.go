@@ -63,12 +63,27 @@ func (s *Session) Abort(reason error) {
 	case l != nil:
 		l.fail(reason)
 	case !busy:
+		s.finish(reason)
+	}
+}
+
+// finish tells the owner, once, that s is over.
+func (s *Session) finish(reason error) {
+	s.mu.Lock()
+	told := s.finished
+	s.finished = true
+	s.mu.Unlock()
+	if !told {
 		s.owner.Ended(s, reason)
 	}
 }
 
 // lost is called once per link, when its stream is closed.
 func (s *Session) lost(l *link, reason error) {
+	if l.opened { // before an Abort may find that there is no link
+		s.End.Out.Rewind()
+		s.owner.Detach(s, reason)
+	}
 	s.mu.Lock()
 	s.link.Store(nil)
 	over, closing := s.over, s.closing
@@ -77,9 +92,9 @@ func (s *Session) lost(l *link, reason error) {
 	if l.opened {
 		s.attempts = 0
 	}
-	messages, _ := s.End.Out.Queued()
-	if closing && (messages == 0 || final) {
-		final = true
+	if closing { // nobody sends any more
+		messages, _ := s.End.Out.Queued()
+		final = final || messages == 0
 	}
 	if !over && final {
 		s.over, s.state, over = true, Over, true
@@ -88,10 +103,6 @@ func (s *Session) lost(l *link, reason error) {
 		}
 	}
 	s.mu.Unlock()
-	if l.opened {
-		s.End.Out.Rewind()
-		s.owner.Detach(s, reason)
-	}
 	if !over {
 		s.retry(reason)
 		return
@@ -99,7 +110,7 @@ func (s *Session) lost(l *link, reason error) {
 	if reason != nil {
 		s.owner.Failed(s, reason)
 	}
-	s.owner.Ended(s, reason)
+	s.finish(reason)
 }
 
 // Discard drops what is queued in Out and returns how many messages that were. The owner calls it once, after Ended, at

@@ -14,6 +14,13 @@ const (
 	// readBytesMin and readBytesMax bound what one read asks for; it follows what the last ones brought.
 	readBytesMin = 4 << 10
 	readBytesMax = 64 << 10
+	// readMost bounds one read, and so the messages found at a time.
+	readMost = 1 << 20
+	// readsMost is how many reads an owner makes in a row before others of the loop have their turn.
+	readsMost = 16
+	// keepMessages is from how many undelivered messages on an idle stream goes on filling the chunk they stand in:
+	// else each of them could pin a chunk.
+	keepMessages = 4
 	// readSlack is how much room a chunk must have left for another read to be worth it.
 	readSlack = 512
 	// restBytesMax is the largest unfinished message that an idle stream keeps in a chunk of its own size.
@@ -28,6 +35,10 @@ const (
 	// acceptPause and acceptPauseMax bound the wait of a listener that got no descriptor.
 	acceptPause    = 5 * time.Millisecond
 	acceptPauseMax = 250 * time.Millisecond
+
+	// closeGrace bounds the wait for the peer to close in turn, when everything has been written: what the kernel holds
+	// still goes out afterwards, unless the peer sends more.
+	closeGrace = 5 * time.Second
 
 	// lateNever is longer than any handshake: none is late where there is no deadline.
 	lateNever = 100 * 365 * 24 * time.Hour

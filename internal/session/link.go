@@ -81,11 +81,20 @@ func newLink(s *Session) *link {
 // begin is called when the stream is there and before any event.
 func (l *link) begin() {
 	l.beginning = true
-	l.late = time.AfterFunc(lateNever, func() { l.fail(&zmtp.Error{Reason: zmtp.HandshakeTimeout}) })
+	l.late = time.AfterFunc(lateNever, l.expire)
 	if d := l.s.config.HandshakeTimeout; d > 0 {
 		l.late.Reset(d)
 	}
 	l.s.link.Store(l)
+}
+
+// expire is reached when the handshake takes too long, or the peer does not close after we have.
+func (l *link) expire() {
+	if l.shutdown.Load() {
+		l.fail(nil)
+		return
+	}
+	l.fail(&zmtp.Error{Reason: zmtp.HandshakeTimeout})
 }
 
 // begun is called when events may come. Until then the stream must not be closed.
@@ -117,8 +126,6 @@ func (l *link) admit() {
 		l.mu.Unlock()
 		return
 	}
-	l.opened = true
-	l.mu.Unlock()
 	s := l.s
 	s.mu.Lock()
 	s.state, s.attempts = Up, 0
@@ -127,8 +134,10 @@ func (l *link) admit() {
 	if closing {
 		l.finishing.Store(true)
 	}
+	l.opened = true
+	s.End.Out.Set(pipe.Posted) // not after a fail that has seen no owner of writing
+	l.mu.Unlock()
 	l.pulse.start(l)
-	s.End.Out.Set(pipe.Posted)
 	l.stream.PostWrite()
 	l.admitted.Store(true)
 	if l.readState.Load() == readPaused {

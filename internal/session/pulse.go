@@ -70,6 +70,9 @@ func (p *pulse) ping(l *link, ttlTenths uint16) {
 func (p *pulse) tick(l *link) {
 	var dead error
 	p.with(l, func(now time.Time) {
+		if l.readState.Load() == readPaused { // it is we who do not listen
+			p.beat.Traffic(now)
+		}
 		var send bool
 		if send, dead = p.beat.Tick(now); send {
 			l.post(zmtp.AppendPing(nil, p.beat.TTLTenths(), nil))

@@ -65,56 +65,58 @@ func (s *Session) Revive(*pipe.Queue) {
 	}
 }
 
-// read reads until nothing is left or the queue is full. The caller owns reading. once: it is a receiver that wants its
-// message more than anybody else's.
+// read reads until nothing is left, the queue is full or others should have their turn. The caller owns reading. once: it
+// is a receiver that wants its message more than anybody else's.
 func (l *link) read(once bool) {
-	for {
+	for reads := 0; ; reads++ {
 		if l.dead.Load() {
 			l.leaveReading(readIdle)
 			return
 		}
-		if l.handshake == nil {
-			if !l.mayRead() {
-				return
-			}
-			if l.unscanned {
-				l.unscanned = false
-				if _, err := l.scan(); err != nil {
-					l.protest(err)
-					return
-				}
-				continue
-			}
+		if reads == readsMost {
+			l.leaveReading(readPaused)
+			l.stream.PostRead()
+			return
+		}
+		if l.handshake == nil && !l.mayRead() {
+			return
 		}
 		l.readEdge.Store(false)
 		hangup := l.hangup.Load()
 		if l.handshake != nil && !l.flushHandshake() {
 			return
 		}
-		buffer := l.space()
-		n, err := l.stream.Read(buffer)
-		if n == 0 || err != nil {
-			if l.readEnded(err) {
-				return
+		n, room := 0, 0
+		if !l.unscanned {
+			var err error
+			buffer := l.space()
+			room = len(buffer)
+			n, err = l.stream.Read(buffer)
+			if n == 0 || err != nil {
+				if l.readEnded(err) {
+					return
+				}
+				continue
 			}
-			continue
+			l.end += n
 		}
-		l.end += n
 		published, err := l.take()
 		if err != nil {
 			l.protest(err)
 			return
 		}
-		if n == len(buffer) {
+		switch {
+		case l.unscanned: // what is here already makes no event
+		case n == room:
 			l.readBytes = min(l.readBytes*4, readBytesMax)
-		} else if l.stream.Inline() && !hangup && !l.readEdge.Load() {
+		case l.stream.Inline() && !hangup && !l.readEdge.Load():
 			// A short read has emptied the stream; if more came since, readEdge says so.
 			if l.idle() {
 				return
 			}
 			continue
 		}
-		if once && published && l.handshake == nil {
+		if once && published {
 			l.pause()
 			return
 		}
@@ -130,15 +132,22 @@ func (l *link) mayRead() bool {
 	if l.finishing.Load() || l.s.End.In.Fits(1, 0) {
 		return true
 	}
-	l.mu.Lock()
-	broken := l.writeError
-	l.mu.Unlock()
-	if broken != nil { // full, and nobody may ever make room
+	if broken := l.writingBroken(); broken != nil { // full, and nobody may ever make room
 		l.fail(broken)
 		l.leaveReading(readIdle)
 		return false
 	}
 	return l.wait(func() bool { return l.finishing.Load() || l.revived.Load() })
+}
+
+// writingBroken returns why writing has ended before reading, if it has.
+func (l *link) writingBroken() error {
+	if !l.hangup.Load() {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.writeError
 }
 
 // wait pauses until somebody resumes, unless what it waits for has come already.
@@ -182,6 +191,11 @@ func (l *link) leaveReading(to readState) {
 // readEnded handles a read that brought nothing. True: the caller no longer owns reading.
 func (l *link) readEnded(err error) bool {
 	if errors.Is(err, ioloop.ErrAgain) {
+		if broken := l.writingBroken(); broken != nil { // everything that had arrived has been read
+			l.fail(broken)
+			l.leaveReading(readIdle)
+			return true
+		}
 		return l.idle()
 	}
 	if err == nil || errors.Is(err, io.EOF) {
@@ -205,7 +219,7 @@ func (l *link) space() []byte {
 	free := len(l.chunk.Buf) - l.end
 	rest := l.end - l.start
 	if free >= readSlack || free > 0 && l.need > rest && l.need-rest <= free {
-		return l.chunk.Buf[l.end:]
+		return l.chunk.Buf[l.end:min(len(l.chunk.Buf), l.end+readMost)]
 	}
 	size := l.readBytes
 	if l.need > size || rest+readSlack > size {
@@ -216,7 +230,7 @@ func (l *link) space() []byte {
 	l.start = 0
 	l.chunk.Release()
 	l.chunk = next
-	return next.Buf[l.end:]
+	return next.Buf[l.end:min(len(next.Buf), l.end+readMost)]
 }
 
 // shrink lets an idle stream keep no more than it needs.
@@ -224,7 +238,11 @@ func (l *link) shrink() {
 	if l.chunk == nil {
 		return
 	}
+	l.s.End.In.Trim()
 	rest := l.end - l.start
+	if queued, _ := l.s.End.In.Queued(); queued >= keepMessages && len(l.chunk.Buf)-l.end >= readSlack {
+		return
+	}
 	if rest == 0 {
 		if l.end*8 < l.readBytes {
 			l.readBytes = max(l.readBytes/4, readBytesMin)
@@ -282,8 +300,7 @@ func (l *link) take() (published bool, err error) {
 		}
 		l.greeted()
 	}
-	if !l.admitted.Load() {
-		l.unscanned = true
+	if l.unscanned = !l.admitted.Load(); l.unscanned {
 		return false, nil
 	}
 	return l.scan()
@@ -297,68 +314,94 @@ func (l *link) greeted() {
 	l.s.owner.Attach(l.s, peer)
 }
 
-// scan publishes the whole messages received and answers commands.
+// scan publishes the whole messages received and answers commands. Any bytes are a sign of life, also those of a large
+// message that takes its time.
 func (l *link) scan() (published bool, err error) {
 	in := l.s.End.In
-	wake := false
-	for l.start < l.end {
-		r, err := l.scanner.Scan(l.chunk.Buf[l.start:l.end])
-		if err != nil {
-			return published, err
+	told := false
+	g := gap{l: l}
+	for g.left() && err == nil { // an error takes back nothing of what came before it
+		var r zmtp.Result
+		if r, err = l.scanner.Scan(l.chunk.Buf[l.start+g.bytes : l.end]); err != nil {
+			break
 		}
-		switch r.Kind {
-		case zmtp.Messages:
-			if !l.s.config.Deaf && !l.finishing.Load() {
-				in.Publish(l.chunk, l.start, l.start+r.Bytes, r.Messages)
-				published, wake = true, true
-			}
-			l.start += r.Bytes
-			l.largest = max(l.largest, r.Bytes/r.Messages)
-		case zmtp.CommandFrame:
-			told, err := l.obey(r)
-			if err != nil {
-				return published, err
-			}
-			wake = wake || told
-		default:
-			l.need = r.Need
-			if wake && in.Claim() {
-				in.Consumer.Ready(in, true)
-			}
-			l.pulse.traffic(l)
-			return published, nil
+		if r.Kind == zmtp.CommandFrame {
+			var heard bool
+			heard, err = l.obey(r.Body)
+			told = told || heard
+			g.cut(r.CommandAt, r.CommandBytes)
+			continue
 		}
+		g.close()
+		l.need = r.Need
+		if r.Kind == zmtp.NeedMore {
+			break
+		}
+		if !l.s.config.Deaf && !l.finishing.Load() {
+			in.Publish(l.chunk, l.start, l.start+r.Bytes, r.Messages)
+			published = true
+		}
+		l.start += r.Bytes
+		l.largest = max(l.largest, r.Bytes/r.Messages)
 	}
-	l.need = 0
-	if wake && in.Claim() {
+	g.close()
+	if (published || told) && in.Claim() {
 		in.Consumer.Ready(in, true)
 	}
 	l.pulse.traffic(l)
-	return published, nil
+	return published, err
 }
 
-// obey answers one command and takes it out of what has been received. told: it was published.
-func (l *link) obey(r zmtp.Result) (told bool, err error) {
-	command, err := zmtp.ParseCommand(r.Body)
+// gap is where commands have been cut out of an unfinished message: what follows moves down, piece by piece, so that any
+// number of commands costs one move of what was received.
+type gap struct {
+	l     *link
+	at    int // where it is, from l.start
+	bytes int
+}
+
+// left reports whether there is something behind it.
+func (g *gap) left() bool { return g.l.start+g.bytes+g.at < g.l.end }
+
+// cut takes out a command that stands at, seen from l.start without the gap.
+func (g *gap) cut(at, bytes int) {
+	l := g.l
+	if at == 0 {
+		l.start += bytes
+		return
+	}
+	if g.bytes > 0 {
+		copy(l.chunk.Buf[l.start+g.at:], l.chunk.Buf[l.start+g.bytes+g.at:l.start+g.bytes+at])
+	}
+	g.at = at
+	g.bytes += bytes
+}
+
+// close moves down what is behind it.
+func (g *gap) close() {
+	l := g.l
+	if g.bytes > 0 {
+		copy(l.chunk.Buf[l.start+g.at:], l.chunk.Buf[l.start+g.bytes+g.at:l.end])
+		l.end -= g.bytes
+	}
+	g.at, g.bytes = 0, 0
+}
+
+// obey answers one command. told: it was published.
+func (l *link) obey(body []byte) (told bool, err error) {
+	command, err := zmtp.ParseCommand(body)
 	if err != nil {
 		return false, err
 	}
 	switch command.Name {
 	case zmtp.CommandSubscribe, zmtp.CommandCancel:
 		if l.s.config.Subscriptions {
-			frame := zmtp.AppendSubscription(nil, command.Name == zmtp.CommandSubscribe, command.Body)
-			c := pipe.NewChunk(len(frame))
-			copy(c.Buf, frame)
-			l.s.End.In.Publish(c, 0, len(frame), 1)
-			c.Release()
-			told = true
+			l.s.End.In.AppendWire(zmtp.AppendSubscription(nil, command.Name == zmtp.CommandSubscribe, command.Body))
+			return true, nil
 		}
 	case zmtp.CommandPing:
 		l.pulse.ping(l, command.TTL)
 		l.post(zmtp.AppendPong(nil, command.Body))
 	}
-	b := l.chunk.Buf[l.start:l.end]
-	copy(b[r.CommandBytes:], b[:r.CommandAt])
-	l.start += r.CommandBytes
-	return told, nil
+	return false, nil
 }

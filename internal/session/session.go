@@ -96,7 +96,8 @@ type Session struct {
 	cancel   context.CancelFunc // of the dial under way
 	timer    *time.Timer        // until the next dial, or of lingering
 	closing  bool               // hand over what is queued, then end
-	over     bool               // Ended has been, or is being, called
+	over     bool               // no more attempts
+	finished bool               // Ended has been called
 }
 
 func newSession(config *Config, owner Owner, home *ioloop.Home) *Session {
@@ -159,7 +160,9 @@ func (s *Session) carry(stream transport.Stream) (carried bool, err error) {
 	})
 	if err != nil {
 		s.link.Store(nil)
-		l.late.Stop()
+		if l.late != nil {
+			l.late.Stop()
+		}
 		return false, err
 	}
 	l.begun()
@@ -173,13 +176,12 @@ func (s *Session) settle(carried bool, err error) {
 	if s.Accepted && !carried {
 		s.over = true
 	}
-	over := s.over
+	over := s.over && s.link.Load() == nil
 	s.mu.Unlock()
 	switch {
-	case carried:
-	case over: // if it was Abort, it has left the end to us
-		s.owner.Ended(s, err)
-	default:
+	case over: // Abort may have left the end to us
+		s.finish(err)
+	case !carried:
 		s.retry(err)
 	}
 }

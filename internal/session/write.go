@@ -72,7 +72,7 @@ func (l *link) drain(self bool) {
 	q := l.s.End.Out
 	for rounds := 0; ; rounds++ {
 		if l.dead.Load() {
-			l.leaveWriting(pipe.Idle)
+			l.handOver()
 			return
 		}
 		if self && rounds > selfRounds && (l.control.held.Load() || q.Pending()) {
@@ -113,6 +113,7 @@ func (l *link) rest() bool {
 			l.fail(err)
 			return false
 		}
+		l.late.Reset(closeGrace)
 	}
 	if q.Rest() {
 		l.s.owner.Trim(q)
@@ -155,6 +156,18 @@ func (l *link) write() bool {
 		}
 	}
 	return true
+}
+
+// handOver gives up writing to a link that is dead. The caller may have come so late that it took what was meant for the
+// session's next link.
+func (l *link) handOver() {
+	l.leaveWriting(pipe.Posted)
+	if now := l.s.link.Load(); now != nil && now != l {
+		now.stream.PostWrite()
+		if now.dead.Load() {
+			now.tryEnd()
+		}
+	}
 }
 
 // leaveWriting gives up writing.

@@ -57,6 +57,10 @@ func split(t testing.TB, endpoint string) (network, address string, timeout time
 	return "", "", 0
 }
 
+// NewRaw makes a peer of a stream that the test has got by itself, over whatever network. The stream is closed with the
+// test.
+func NewRaw(t testing.TB, conn net.Conn) *Raw { return newRaw(t, conn) }
+
 func newRaw(t testing.TB, conn net.Conn) *Raw {
 	r := &Raw{Conn: conn, t: t, reader: bufio.NewReader(conn)}
 	t.Cleanup(r.Close)

@@ -44,7 +44,7 @@ type Party interface {
 	// Left tells that the other end of a pipe is gone. What it sent can still be received.
 	Left(end *pipe.End)
 	// Mismatched tells a party that waited for a name that it now belongs to a socket it cannot talk to.
-	Mismatched(end *pipe.End, reason error)
+	Mismatched(end *pipe.End)
 }
 
 // Names are the names of one context. The zero value is ready.
@@ -76,8 +76,8 @@ func (n *Names) Bind(name string, party Party) error {
 	n.waiters -= len(waiting)
 	n.mu.Unlock()
 	for _, w := range waiting {
-		if err := join(w, party, name); err != nil {
-			w.party.Mismatched(w.end, err)
+		if join(w, party, name) != nil {
+			w.party.Mismatched(w.end)
 		}
 	}
 	return nil
@@ -91,7 +91,8 @@ func (n *Names) Unbind(name string) {
 }
 
 // Connect gives party an end of a pipe to whoever binds name, now or later; made is told of it first and may refuse.
-// Until then its queue holds what party alone may send.
+// Until then its queue holds what party alone may send. On an error but net.ErrClosed, made's answer, the end is the
+// caller's to drop.
 func (n *Names) Connect(name string, party Party, made func(*pipe.End) bool) (*pipe.End, error) {
 	end := pipe.NewEnd(party.Queues())
 	end.Out.Producer, end.In.Consumer = party, party
@@ -104,7 +105,7 @@ func (n *Names) Connect(name string, party Party, made func(*pipe.End) bool) (*p
 	if !found {
 		if n.waiters >= waitersMax {
 			n.mu.Unlock()
-			return nil, ErrTooManyWaiters
+			return end, ErrTooManyWaiters
 		}
 		if n.waiting == nil {
 			n.waiting = make(map[string][]wait)
