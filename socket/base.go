@@ -141,7 +141,7 @@ type base struct {
 
 	table     sync.Mutex
 	members   map[*member]struct{} // table
-	listeners map[string]listener  // table
+	listeners map[string]bound     // table: by LastEndpoint
 	connected map[string][]*member // table: by endpoint as given
 	endpoint  string               // table: LastEndpoint
 }

@@ -12,6 +12,9 @@ import (
 // when their streams are closed; a *LostError counts messages that were dropped. Messages that have arrived can still be
 // received.
 func (b *base) Disconnect(endpoint string) error {
+	if b.closed.Load() {
+		return operationError("disconnect", endpoint, net.ErrClosed)
+	}
 	b.table.Lock()
 	leaving := b.connected[endpoint]
 	delete(b.connected, endpoint)
@@ -88,7 +91,9 @@ func (b *base) part(members []*member) error {
 		m.closing = true
 		b.table.Unlock()
 		if m.session != nil {
+			b.out.lock() // nobody may send meanwhile, not even subscriptions
 			m.session.Close(linger)
+			b.out.unlock()
 		} else {
 			b.leaveInproc(m, linger)
 		}

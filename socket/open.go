@@ -29,7 +29,7 @@ func (b *base) open(t traits, p pattern, opts *Options) error {
 	}
 	b.out.handle, b.in.handle = b.handleOut, b.handleIn
 	b.members = make(map[*member]struct{})
-	b.listeners = make(map[string]listener)
+	b.listeners = make(map[string]bound)
 	b.connected = make(map[string][]*member)
 	b.config = session.Config{
 		Handshake: zmtp.HandshakeConfig{
@@ -52,6 +52,12 @@ func (b *base) open(t traits, p pattern, opts *Options) error {
 // listener is what Bind has opened.
 type listener interface {
 	Close() error
+}
+
+// bound is a listener, and the endpoint as Bind was given it.
+type bound struct {
+	listener
+	given string
 }
 
 // unbinder frees an inproc name.
@@ -94,7 +100,7 @@ func (b *base) Bind(endpoint string) error {
 		l.Close()
 		return operationError("bind", endpoint, net.ErrClosed)
 	}
-	b.listeners[actual] = l
+	b.listeners[actual] = bound{l, endpoint}
 	b.endpoint = actual
 	b.table.Unlock()
 	return nil
@@ -130,9 +136,18 @@ func (b *base) useLoops() (*ioloop.Home, error) {
 // Unbind stops listening at endpoint, given as to Bind or as LastEndpoint told it, and returns when the address is free.
 // Peers that were accepted stay.
 func (b *base) Unbind(endpoint string) error {
+	if b.closed.Load() {
+		return operationError("unbind", endpoint, net.ErrClosed)
+	}
 	b.table.Lock()
-	l, found := b.listeners[endpoint]
-	delete(b.listeners, endpoint)
+	actual := endpoint
+	l, found := b.listeners[actual]
+	for at, other := range b.listeners {
+		if !found && other.given == endpoint {
+			actual, l, found = at, other, true
+		}
+	}
+	delete(b.listeners, actual)
 	b.table.Unlock()
 	if !found {
 		return operationError("unbind", endpoint, ErrUnknownEndpoint)

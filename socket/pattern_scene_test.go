@@ -81,9 +81,16 @@ func play(t *testing.T, scheme string, run func(s *scene)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		var lost *socket.LostError
-		if err := own.Close(); err != nil && !errors.As(err, &lost) && !errors.Is(err, net.ErrClosed) {
-			t.Error("closing the context:", err)
+		closed := make(chan error, 1)
+		go func() { closed <- own.Close() }()
+		select {
+		case err := <-closed:
+			var lost *socket.LostError
+			if err != nil && !errors.As(err, &lost) && !errors.Is(err, net.ErrClosed) {
+				t.Error("closing the context: ", err)
+			}
+		case <-time.After(patience):
+			t.Error("the context does not close")
 		}
 	})
 	run(&scene{T: t, ctx: ctx, context: own, scheme: scheme})

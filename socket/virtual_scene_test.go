@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -201,25 +200,6 @@ func (r *raw) closedAfter() time.Duration {
 	}
 }
 
-// open says whether the socket has ended the stream when everybody has done all they can at present.
-func (r *raw) open() bool {
-	synctest.Wait()
-	ended := make(chan struct{})
-	timer := time.AfterFunc(time.Nanosecond, func() { close(ended) })
-	defer timer.Stop()
-	got := make(chan error, 1)
-	go func() {
-		_, err := r.stream.Read(make([]byte, 0, 1)[:0])
-		got <- err
-	}()
-	select {
-	case err := <-got:
-		return err == nil
-	case <-ended:
-		return true
-	}
-}
-
 // since checks that exactly that much time has passed.
 func since(t *testing.T, start time.Time, want time.Duration, what string) {
 	t.Helper()
@@ -243,34 +223,4 @@ func lostMessages(err error) int {
 // text is a message of one frame.
 func text(format string, values ...any) socket.Message {
 	return socket.NewMessage(fmt.Appendf(nil, format, values...))
-}
-
-// readAll reads what is there, without waiting for more.
-func (r *raw) readAll() []byte {
-	synctest.Wait()
-	var all []byte
-	buffer := make([]byte, 4096)
-	for {
-		n, err := r.readNow(buffer)
-		all = append(all, buffer[:n]...)
-		if n == 0 || err != nil {
-			return all
-		}
-	}
-}
-
-var errNothing = errors.New("nothing there")
-
-// readNow reads what is there, or closes the stream: it is for the end of a test.
-func (r *raw) readNow(b []byte) (n int, err error) {
-	timer := time.AfterFunc(time.Nanosecond, func() { r.stream.Close() })
-	defer timer.Stop()
-	n, err = r.stream.Read(b)
-	if errors.Is(err, net.ErrClosed) {
-		return n, errNothing
-	}
-	if errors.Is(err, io.EOF) {
-		return n, io.EOF
-	}
-	return n, err
 }

@@ -289,9 +289,9 @@ func TestRuleF1(t *testing.T) {
 
 // RFC 23, Socket Semantics: between two peers every message is delivered at most once, in order, both ways.
 func TestRuleF2(t *testing.T) {
-	const messages = 2000
+	const messages = 1000 // which fit into the queue
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {
-		s := wireBound(t, endpoint, "DEALER")
+		s := wireBound(t, endpoint, "DEALER", func(o *socket.Options) { o.SendHWM = messages })
 		raw := wireDial(t, s)
 		raw.Handshake("DEALER")
 		var octets []byte

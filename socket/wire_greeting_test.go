@@ -144,23 +144,44 @@ func TestConformanceA9(t *testing.T) {
 
 // RFC 23, Security Considerations: who stalls in the handshake is dropped at its deadline.
 func TestConformanceA10(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		says  []byte
-		hears []byte
-	}{
-		{"nothing", nil, wireOwnGreeting()},
-		{"signature", sockettest.Greeting(1)[:10], wireOwnGreeting()},
-		{"greeting", sockettest.Greeting(1), wireJoin(wireOwnGreeting(), wireReady("PULL"))},
-		{"half a READY", wireJoin(sockettest.Greeting(1), wireReady("PUSH")[:9]), wireJoin(wireOwnGreeting(), wireReady("PULL"))},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			wireBoth(t, "PULL", func(t *testing.T, s wireSocket, raw *sockettest.Raw) {
-				raw.Write(c.says)
-				wireDropped(t, s, raw, c.hears, "handshake timeout")
-			}, func(o *socket.Options) { o.HandshakeTimeout = 30 * time.Millisecond })
-		})
+	cases := []struct{ says, hears []byte }{
+		{nil, wireOwnGreeting()},
+		{sockettest.Greeting(1)[:10], wireOwnGreeting()},
+		{sockettest.Greeting(1), wireJoin(wireOwnGreeting(), wireReady("PULL"))},
+		{wireJoin(sockettest.Greeting(1), wireReady("PUSH")[:9]), wireJoin(wireOwnGreeting(), wireReady("PULL"))},
 	}
+	deadline := func(o *socket.Options) { o.HandshakeTimeout = 200 * time.Millisecond }
+	check := func(t *testing.T, s wireSocket, peer func() *sockettest.Raw) {
+		var peers []*sockettest.Raw
+		for _, c := range cases {
+			raw := peer()
+			raw.Write(c.says)
+			peers = append(peers, raw)
+		}
+		for i, raw := range peers {
+			wireDropped(t, s, raw, cases[i].hears, "handshake timeout")
+		}
+	}
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		t.Run("bound", func(t *testing.T) {
+			s := wireBound(t, endpoint, "PULL", deadline)
+			check(t, s, func() *sockettest.Raw { return wireDial(t, s) })
+			sockettest.Until(t, "peers gone", func() bool { return len(s.Peers()) == 0 })
+			if got := s.Stats().ProtocolErrors["handshake timeout"]; got != uint64(len(cases)) {
+				t.Errorf("%d timeouts", got)
+			}
+		})
+		t.Run("connected", func(t *testing.T) {
+			s := wireOpen(t, "PULL", deadline)
+			check(t, s, func() *sockettest.Raw {
+				l := sockettest.Listen(t, endpoint)
+				if err := s.Connect(l.Endpoint()); err != nil {
+					t.Fatal(err)
+				}
+				return l.Accept()
+			})
+		})
+	})
 }
 
 // What is no greeting is dropped, and others are served.

@@ -481,7 +481,7 @@ func wireStates(s wireSocket, state socket.PeerState) []socket.Peer {
 
 // RFC 23, Error Handling: a close is temporary wherever it comes, and the socket comes back, after longer and longer.
 func TestRuleN5(t *testing.T) {
-	const first, longest = 5 * time.Millisecond, 40 * time.Millisecond
+	const first, longest = 2 * time.Millisecond, 16 * time.Millisecond
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {
 		s, l := wireConnected(t, endpoint, "PULL", func(o *socket.Options) { o.ReconnectMin, o.ReconnectMax = first, longest })
 		says := wireJoin(sockettest.Greeting(1), wireReady("PUSH"))

@@ -13,8 +13,8 @@ import (
 // Loop is a native loop. One goroutine at a time holds its token and runs it:
 //
 //	standby waits in Go's poller ── it has served a receiver that wants to lead ──> token free, standby away
-//	token free ── a receiver has nothing to receive ──> leader polls, blocks a little, parks
-//	leader ── its message is there ──> token free
+//	token free ── a receiver has nothing to receive ──> leader blocks a little
+//	leader ── its message is there, or nothing comes ──> token free
 //	token free ── others wait on this loop, or no lead for a while ──> standby
 type Loop struct {
 	poll poller // token holder
@@ -68,9 +68,11 @@ func (l *Loop) stand() {
 	defer pause.Stop()
 	for !l.stopping.Load() {
 		if l.token.CompareAndSwap(false, true) {
+			l.poll.nest(true)
 			for !l.stopping.Load() && !l.mayLeave() {
-				l.once(context.Background(), nil)
+				l.once(nil)
 			}
+			l.poll.nest(false)
 			l.token.Store(false)
 		}
 		l.stayAway(pause)
@@ -109,7 +111,7 @@ func (l *Loop) stayAway(pause *time.Timer) {
 	}
 }
 
-// lead runs the loop until w is woken or ctx ends. It reports false if somebody else holds the token.
+// lead runs the loop until w is woken, or for as long as something comes. It reports false if w was not woken.
 func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 	if !l.token.CompareAndSwap(false, true) {
 		if l.parked.Load() == 0 {
@@ -119,15 +121,20 @@ func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 	}
 	l.leads.Add(1)
 	w.leads.Store(l)
-	for !w.ready() && ctx.Err() == nil && !l.stopping.Load() {
-		l.once(ctx, w)
+	busy := true
+	for busy && !w.ready() && ctx.Err() == nil && !l.stopping.Load() {
+		busy = l.once(w)
 	}
 	w.leads.Store(nil)
+	woken := w.ready()
+	if !woken {
+		l.asker.Store(w) // the standby does the long wait; next time
+	}
 	l.token.Store(false)
-	if l.parked.Load() > 0 || l.missed.Load() || l.stopping.Load() {
+	if !woken || l.parked.Load() > 0 || l.missed.Load() || l.stopping.Load() {
 		hint(l.recall)
 	}
-	return true
+	return woken
 }
 
 // park counts a goroutine that waits without leading, and makes sure that somebody runs the loop.
@@ -140,40 +147,32 @@ func (l *Loop) park() {
 
 func (l *Loop) unpark() { l.parked.Add(-1) }
 
-// once serves what is ready, or waits for something to be. The token is held. w is nil for the standby.
-func (l *Loop) once(ctx context.Context, w *Waiter) {
+// once serves what is ready, or waits for something to be. The token is held. w is nil for the standby. It reports false
+// to a leader for whom nothing came.
+func (l *Loop) once(w *Waiter) bool {
+	l.asleep.Store(true)
 	n := 0
-	if w != nil {
-		n = l.poll.look()
-	}
-	if n == 0 {
-		l.asleep.Store(true)
-		if w == nil || !w.ready() {
-			n = l.block(ctx, w)
+	switch {
+	case w == nil:
+		if !l.stopping.Load() {
+			n = l.poll.park()
 		}
-		l.asleep.Store(false)
+	case !w.ready():
+		n = l.block()
 	}
+	l.asleep.Store(false)
 	l.poll.serve(n, w != nil)
+	return n > 0
 }
 
-func (l *Loop) block(ctx context.Context, w *Waiter) int {
-	if w == nil {
-		if l.stopping.Load() {
-			return 0
-		}
-		return l.poll.park()
-	}
+// block waits for a leader, which keeps its P meanwhile: not while somebody else could use it, and not for long.
+func (l *Loop) block() int {
 	if metrics.Read(l.runnable[:]); l.runnable[0].Value.Uint64() > 0 {
-		// Somebody could use this P, which a raw block would keep.
-		return l.poll.yield()
+		if n := l.poll.yield(); n > 0 {
+			return n
+		}
 	}
-	if n := l.poll.blockRaw(leadBlock); n != 0 || ctx.Err() != nil {
-		return n
-	}
-	if ctx.Done() != nil { // not before the raw block, which is short enough for a cancellation to wait
-		defer context.AfterFunc(ctx, l.poll.interrupt)()
-	}
-	return l.poll.park()
+	return l.poll.blockRaw(leadBlock)
 }
 
 // interrupt ends the token holder's sleep.

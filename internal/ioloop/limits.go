@@ -9,7 +9,7 @@ const (
 	loopsMax = 8
 	// eventsMax is how many events one poll takes, so that a leader looks soon whether its own message is there.
 	eventsMax = 64
-	// leadBlock is how long a leader blocks in the system call, holding its P, before it parks in Go's poller. A
+	// leadBlock is how long a leader blocks in the system call, holding its P, before it leaves the wait to the standby. A
 	// cancelled context waits at most that long; a round trip is over sooner.
 	leadBlock = 100 * time.Microsecond
 	// standbyPause is how long the standby stays away after a lead before it looks whether leads go on.

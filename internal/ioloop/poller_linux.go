@@ -21,9 +21,10 @@ const eventsWanted = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLL
 
 // poller is the epoll side of a Loop. All but interrupt, attach and forget are for the token holder.
 type poller struct {
-	epoll  int
+	epoll  int      // holds the streams
 	event  int      // an eventfd; edge-triggered, so it is never read
-	file   *os.File // epoll, inside Go's poller
+	outer  int      // holds epoll, while the standby waits
+	file   *os.File // outer, inside Go's poller
 	raw    syscall.RawConn
 	events [eventsMax]unix.EpollEvent
 	found  int
@@ -46,11 +47,19 @@ func (p *poller) open() (err error) {
 		unix.Close(p.epoll)
 		return os.NewSyscallError("eventfd", err)
 	}
-	unix.SetNonblock(p.epoll, true)
-	p.file = os.NewFile(uintptr(p.epoll), "epoll")
+	if p.outer, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		unix.Close(p.epoll)
+		unix.Close(p.event)
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	unix.SetNonblock(p.outer, true)
+	p.file = os.NewFile(uintptr(p.outer), "epoll")
 	p.raw, err = p.file.SyscallConn()
 	if err == nil {
 		err = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, p.event, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET&0xffffffff, Fd: -1})
+	}
+	if err == nil {
+		err = unix.EpollCtl(p.outer, unix.EPOLL_CTL_ADD, p.epoll, &unix.EpollEvent{})
 	}
 	if err != nil {
 		p.close()
@@ -72,7 +81,18 @@ func (p *poller) close() {
 		p.sweep.Stop()
 	}
 	p.file.Close()
+	unix.Close(p.epoll)
 	unix.Close(p.event)
+}
+
+// nest lets Go's poller wake for what the streams bring, or not: while somebody leads it would wake a thread each time,
+// for nothing.
+func (p *poller) nest(on bool) {
+	e := unix.EpollEvent{}
+	if on {
+		e.Events = unix.EPOLLIN
+	}
+	unix.EpollCtl(p.outer, unix.EPOLL_CTL_MOD, p.epoll, &e)
 }
 
 // look takes what is ready and does not wait.

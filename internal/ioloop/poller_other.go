@@ -17,6 +17,7 @@ func (*poller) look() int                  { return 0 }
 func (*poller) blockRaw(time.Duration) int { return 0 }
 func (*poller) yield() int                 { return 0 }
 func (*poller) park() int                  { return 0 }
+func (*poller) nest(bool)                  {}
 func (*poller) interrupt()                 {}
 func (*poller) serve(int, bool)            {}
 

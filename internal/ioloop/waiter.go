@@ -57,12 +57,7 @@ func (w *Waiter) ready() bool { return w.done.Load() }
 // Wait sleeps until Wake, or until ctx ends. It leads l, unless that is nil or has a leader.
 func (w *Waiter) Wait(ctx context.Context, l *Loop) error {
 	if l != nil && l.lead(ctx, w) {
-		if w.ready() {
-			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+		return nil
 	}
 	if l != nil {
 		l.park()

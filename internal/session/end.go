@@ -49,7 +49,7 @@ func (s *Session) Abort(reason error) {
 		s.mu.Unlock()
 		return
 	}
-	s.over = true
+	s.over, s.reason = true, reason
 	s.state = Over
 	if s.timer != nil {
 		s.timer.Stop()

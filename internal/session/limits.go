@@ -8,6 +8,8 @@ const (
 	// directPause is how long after a sender wrote by itself the next one may, measured from the beginning of the
 	// write: twice what a small write takes. Senders that come faster than that leave the writing to the loop.
 	directPause = 10 * time.Microsecond
+	// neverDirect is a time long before any.
+	neverDirect = -int64(time.Hour)
 	// selfRounds is how often a sender that writes by itself goes on with what others have queued meanwhile.
 	selfRounds = 1
 

@@ -75,7 +75,9 @@ type link struct {
 
 func newLink(s *Session) *link {
 	c := s.config
-	return &link{s: s, handshake: zmtp.NewHandshake(c.Handshake), scanner: zmtp.NewScanner(c.Scanner), readBytes: readBytesMin}
+	l := &link{s: s, handshake: zmtp.NewHandshake(c.Handshake), scanner: zmtp.NewScanner(c.Scanner), readBytes: readBytesMin}
+	l.lastDirect.Store(neverDirect)
+	return l
 }
 
 // begin is called when the stream is there and before any event.
@@ -104,10 +106,10 @@ func (l *link) begun() {
 	failed := l.failed
 	l.mu.Unlock()
 	l.s.mu.Lock()
-	over := l.s.over
+	over, reason := l.s.over, l.s.reason
 	l.s.mu.Unlock()
 	if over && !failed { // Abort came before the link could be seen
-		l.fail(nil)
+		l.fail(reason)
 	} else if failed {
 		l.tryEnd()
 	}

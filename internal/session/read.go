@@ -31,6 +31,9 @@ func (l *link) Readable(hangup, led bool) {
 
 // Resume reads on after a pause.
 func (l *link) Resume() {
+	if q := l.s.End.Out; q.State() == pipe.Idle {
+		l.s.owner.Trim(q)
+	}
 	if l.readState.CompareAndSwap(readPaused, reading) || l.hangup.Load() && l.readState.CompareAndSwap(readIdle, reading) {
 		l.read(false)
 	}
@@ -83,8 +86,12 @@ func (l *link) read(once bool) {
 		}
 		l.readEdge.Store(false)
 		hangup := l.hangup.Load()
-		if l.handshake != nil && !l.flushHandshake() {
-			return
+		if l.handshake != nil {
+			if err := l.flushHandshake(); err != nil {
+				l.fail(err)
+				l.leaveReading(readIdle)
+				return
+			}
 		}
 		n, room := 0, 0
 		if !l.unscanned {
@@ -257,22 +264,20 @@ func (l *link) shrink() {
 	}
 }
 
-// flushHandshake writes what the handshake has to say. False: the caller no longer owns reading.
-func (l *link) flushHandshake() bool {
+// flushHandshake writes what the handshake has to say.
+func (l *link) flushHandshake() error {
 	l.unsent = append(l.unsent, l.handshake.Output()...)
 	for len(l.unsent) > 0 {
 		n, err := l.stream.Write([][]byte{l.unsent})
 		l.unsent = l.unsent[n:]
 		if errors.Is(err, ioloop.ErrAgain) {
-			return true // Writable comes back; reading may go on
+			return nil // Writable comes back; reading may go on
 		}
 		if err != nil {
-			l.fail(err)
-			l.leaveReading(readIdle)
-			return false
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
 // protest ends the link for what the peer sent, with the handshake's last word if it has one.
@@ -295,8 +300,8 @@ func (l *link) take() (published bool, err error) {
 		if err != nil || !l.handshake.Done() {
 			return false, err
 		}
-		if !l.flushHandshake() {
-			return false, nil
+		if err := l.flushHandshake(); err != nil {
+			return false, err
 		}
 		l.greeted()
 	}
@@ -345,6 +350,9 @@ func (l *link) scan() (published bool, err error) {
 		l.largest = max(l.largest, r.Bytes/r.Messages)
 	}
 	g.close()
+	if published {
+		l.lastDirect.Store(neverDirect) // who takes turns is not in a burst: the answer may be written at once
+	}
 	if (published || told) && in.Claim() {
 		in.Consumer.Ready(in, true)
 	}

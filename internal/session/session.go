@@ -97,6 +97,7 @@ type Session struct {
 	timer    *time.Timer        // until the next dial, or of lingering
 	closing  bool               // hand over what is queued, then end
 	over     bool               // no more attempts
+	reason   error              // of Abort
 	finished bool               // Ended has been called
 }
 

@@ -116,7 +116,7 @@ func (l *link) rest() bool {
 		l.late.Reset(closeGrace)
 	}
 	if q.Rest() {
-		l.s.owner.Trim(q)
+		l.trimLater()
 	}
 	if !q.Yield() {
 		return false
@@ -129,6 +129,16 @@ func (l *link) rest() bool {
 		l.tryEnd()
 	}
 	return true
+}
+
+// trimLater gives the writer's chunk back, if the queue is at rest in a while as well: under load it comes to rest after
+// every write.
+func (l *link) trimLater() {
+	if l.stream.Inline() {
+		l.stream.Leave() // and Resume looks
+	} else {
+		l.s.owner.Trim(l.s.End.Out)
+	}
 }
 
 // write writes l.pieces, the first of which is l.command if that is not empty. False: the caller no longer owns writing.
