@@ -357,6 +357,7 @@ func roundRobin(s *scene, from sending, socketType string) {
 			for rest := peers[i].ExpectClosed(); len(rest) >= 9+size; rest = rest[9+size:] {
 				got[i] = append(got[i], string(rest[9:9+8]))
 			}
+			peers[i].Close()
 		})
 	}
 	read(1)

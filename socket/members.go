@@ -87,11 +87,11 @@ func (o *owner) Ended(s *session.Session, reason error) {
 func (o *owner) Failed(s *session.Session, reason error) {
 	b := (*base)(o)
 	err := publicError(s.Endpoint, reason)
-	b.counts.failure(err)
 	m := s.End.Socket.(*member)
 	b.table.Lock()
 	m.err = err
 	b.table.Unlock()
+	b.counts.failure(err)
 	b.news.tell()
 }
 

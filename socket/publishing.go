@@ -78,7 +78,11 @@ func (p *publishing) revive(m *member) {
 	}
 	stalled := p.stalled
 	p.stalled = nil
-	for _, e := range stalled {
+	for i, e := range stalled {
+		if !p.notices.In.Fits(1, 0) { // those that were not heard come first next time
+			p.stalled = append(stalled[i:len(stalled):len(stalled)], p.stalled...)
+			return
+		}
 		p.hear(e)
 	}
 }

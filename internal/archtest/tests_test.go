@@ -24,30 +24,44 @@ func sleepRule() rule {
 				"socket/b_test.go": "package socket\nimport (\n\"testing\"\n\"testing/synctest\"\n\"time\"\n)\n" +
 					"func TestA(t *testing.T) { synctest.Test(t, func(*testing.T) { time.Sleep(1) }) }",
 			}},
+			{files: map[string]string{
+				"socket/a_test.go": "package socket\nimport (\n\"testing\"\n\"testing/synctest\"\n)\n" +
+					"func bubble(t *testing.T, f func(*testing.T)) { synctest.Test(t, f) }",
+				"socket/b_test.go": "package socket\nimport (\n\"testing\"\n\"time\"\n)\n" +
+					"func TestA(t *testing.T) { bubble(t, func(*testing.T) { time.Sleep(1) }) }",
+			}},
 		},
 	}
 }
 
-// checkSleep finds sleeping tests. Where a file uses synctest.Test, sleeping
-// is how fake time passes.
+// checkSleep finds sleeping tests. Where a file uses synctest.Test, or a
+// function of its package's tests that does, sleeping is how fake time passes.
 func checkSleep(t tree) []string {
+	bubbles := make(map[string]bool) // folder and name of functions that call synctest.Test
+	for _, s := range t.module() {
+		for _, declaration := range s.file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok && s.test && f.Recv == nil && uses(s, f, "testing/synctest.Test") {
+				bubbles[s.folder+" "+f.Name.Name] = true
+			}
+		}
+	}
 	var findings []string
 	for _, s := range t.module() {
 		if !s.test {
 			continue
 		}
-		imports, fake := s.imports(), false
+		imports, fake := s.imports(), uses(s, s.file, "testing/synctest.Test")
 		var sleeps []string
 		ast.Inspect(s.file, func(node ast.Node) bool {
-			selector, ok := node.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			switch qualified(imports, selector) {
-			case "testing/synctest.Test":
-				fake = true
-			case "time.Sleep":
-				sleeps = append(sleeps, s.finding(node.Pos(), "time.Sleep in a test: wait for the event, or use synctest.Test"))
+			switch n := node.(type) {
+			case *ast.CallExpr:
+				if name, ok := n.Fun.(*ast.Ident); ok && bubbles[s.folder+" "+name.Name] {
+					fake = true
+				}
+			case *ast.SelectorExpr:
+				if qualified(imports, n) == "time.Sleep" {
+					sleeps = append(sleeps, s.finding(n.Pos(), "time.Sleep in a test: wait for the event, or use synctest.Test"))
+				}
 			}
 			return true
 		})
@@ -56,6 +70,18 @@ func checkSleep(t tree) []string {
 		}
 	}
 	return findings
+}
+
+// uses reports whether something of another package stands in a part of a file.
+func uses(s *source, part ast.Node, what string) (found bool) {
+	imports := s.imports()
+	ast.Inspect(part, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok && qualified(imports, selector) == what {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // parserFolders must have a fuzz function whatever their functions are called:

@@ -48,6 +48,7 @@ func (q *Queue) Rest() bool {
 	if markEnd(mark) > q.off || s.next.Load() != nil || !s.mark.CompareAndSwap(mark, mark|markClosed) {
 		return false
 	}
+	q.front = nil
 	large := len(s.chunk.Buf) > chunkBytesMin*chunkGrowth
 	s.chunk.Release()
 	s.chunk = nil

@@ -85,7 +85,7 @@ type Queue struct {
 
 	// Writer.
 	tail         *segment
-	tailChunk    *Chunk  // tail's chunk, also after the drainer let go of it: compared, never touched
+	tailChunk    uintptr // address of tail's chunk: while tail is not closed it holds the chunk, so the address is its own
 	tailMark     uint64  // tail's mark as last written
 	encoder      Encoder // of Append
 	sent         int64
@@ -250,7 +250,7 @@ func (q *Queue) Trim() { q.encoder.Trim() }
 func (q *Queue) Publish(c *Chunk, from, to, messages int) {
 	q.sent += int64(messages)
 	q.sentBytes += int64(to - from)
-	if q.tailChunk == c && markEnd(q.tailMark) == from && markMessages(q.tailMark)+messages <= markMessagesMax {
+	if q.tailChunk == c.address() && markEnd(q.tailMark) == from && markMessages(q.tailMark)+messages <= markMessagesMax {
 		mark := packMark(to, markMessages(q.tailMark)+messages)
 		if q.tail.mark.CompareAndSwap(q.tailMark, mark) {
 			q.tailMark = mark
@@ -264,5 +264,5 @@ func (q *Queue) Publish(c *Chunk, from, to, messages int) {
 	s.mark.Store(mark)
 	s.next.Store(nil)
 	q.tail.next.Store(s)
-	q.tail, q.tailChunk, q.tailMark = s, c, mark
+	q.tail, q.tailChunk, q.tailMark = s, c.address(), mark
 }

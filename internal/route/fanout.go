@@ -19,6 +19,7 @@ type Fanout struct {
 // Match returns the ends that want a message that begins with frame, each once. The slice is valid until the next Match.
 func (f *Fanout) Match(frame []byte) []*pipe.End {
 	f.mark++
+	last := len(f.matches)
 	f.matches = f.Topics.AppendMatches(frame, f.matches[:0])
 	once := f.matches[:0]
 	for _, e := range f.matches {
@@ -27,7 +28,9 @@ func (f *Fanout) Match(frame []byte) []*pipe.End {
 			once = append(once, e)
 		}
 	}
-	clear(f.matches[len(once):])
+	if last = max(last, len(f.matches)); last > len(once) { // ends that have left must not be kept
+		clear(f.matches[len(once):min(last, cap(f.matches))])
+	}
 	f.matches = once
 	return once
 }

@@ -35,7 +35,7 @@ func (s *Session) Close(linger time.Duration) {
 	l := s.link.Load()
 	s.mu.Unlock()
 	switch {
-	case linger == 0 || messages == 0 && (l == nil || !l.admitted.Load()):
+	case linger == 0 || s.config.Mute || messages == 0 && (l == nil || !l.admitted.Load()):
 		s.Abort(nil)
 	case l != nil:
 		l.finish()
@@ -92,9 +92,8 @@ func (s *Session) lost(l *link, reason error) {
 	if l.opened {
 		s.attempts = 0
 	}
-	if closing { // nobody sends any more
-		messages, _ := s.End.Out.Queued()
-		final = final || messages == 0
+	if closing {
+		final = final || s.empty()
 	}
 	if !over && final {
 		s.over, s.state, over = true, Over, true
@@ -113,8 +112,18 @@ func (s *Session) lost(l *link, reason error) {
 	s.finish(reason)
 }
 
-// Discard drops what is queued in Out and returns how many messages that were. The owner calls it once, after Ended, at
-// a time when nobody sends.
+// empty reports whether nothing is queued in Out, which nobody drains.
+func (s *Session) empty() bool {
+	q := s.End.Out
+	if !q.Turn(pipe.Detached, pipe.Draining) {
+		return true // it is being dropped
+	}
+	defer q.Set(pipe.Detached)
+	return !q.Pending()
+}
+
+// Discard drops what is queued in Out and returns how many messages that were; commands do not count. The owner calls it
+// once, after Ended, at a time when nobody sends.
 func (s *Session) Discard() int {
 	q := s.End.Out
 	if !q.Turn(pipe.Detached, pipe.Draining) {
@@ -123,6 +132,9 @@ func (s *Session) Discard() int {
 	lost := q.Discard()
 	q.Set(pipe.Detached)
 	q.Trim()
+	if s.config.Mute {
+		return 0
+	}
 	return lost
 }
 

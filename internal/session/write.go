@@ -115,6 +115,7 @@ func (l *link) rest() bool {
 		}
 		l.late.Reset(closeGrace)
 	}
+	clear(l.pieces[:cap(l.pieces)]) // they would keep chunks from the collector
 	if q.Rest() {
 		l.trimLater()
 	}
