@@ -86,6 +86,11 @@ func (b *base) part(members []*member) error {
 	case LingerForever:
 		linger = -1
 	}
+	b.out.lock()
+	for _, m := range members {
+		flush(m.end.Out)
+	}
+	b.out.unlock()
 	for _, m := range members {
 		b.table.Lock()
 		m.closing = true

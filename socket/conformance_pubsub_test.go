@@ -403,7 +403,7 @@ func TestConformanceG19(t *testing.T) {
 // A hundred thousand topics come and go in bounded time, and the memory comes back.
 func TestConformanceG20(t *testing.T) {
 	overStreams(t, func(s *scene) {
-		const topics = 100_000
+		topics := messagesEach(100_000)
 		pub := open(s, socket.NewPub)
 		endpoint := s.bind(pub)
 		var subscriptions bytes.Buffer

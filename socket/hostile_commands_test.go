@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zwire-mq/zwire/socket"
 	"github.com/zwire-mq/zwire/socket/sockettest"
@@ -302,10 +303,26 @@ func TestHostileDenyStorm(t *testing.T) {
 				raw.Close()
 			}
 			h.served()
-			sockettest.Until(t, "all are counted", func() bool { return hostileEnded(h.Stats())-hostileEnded(before) == uint64(streams) })
+			h.ended(t, before, streams)
 		})
 		h.nothing(t)
 	})
+}
+
+// ended waits until the target has counted the end of so many streams more than before.
+func (h *hostileTarget) ended(t *testing.T, before socket.Stats, streams int) {
+	t.Helper()
+	end := time.Now().Add(hostilePatience)
+	for pace := time.NewTicker(time.Millisecond); ; <-pace.C {
+		after := h.Stats()
+		ended := hostileEnded(after) - hostileEnded(before)
+		if ended == uint64(streams) {
+			return
+		}
+		if ended > uint64(streams) || time.Now().After(end) {
+			t.Fatalf("%d streams have ended, want %d: %+v before, %+v after", ended, streams, before, after)
+		}
+	}
 }
 
 // hostileEnded counts the streams that have ended for any reason.

@@ -156,7 +156,6 @@ func (h *hostileTarget) survives(attack func(t *testing.T)) {
 	sockettest.Until(h.t, "only the good peer is left", func() bool { return len(h.Peers()) == 1 })
 	sockettest.Until(h.t, fmt.Sprintf("goroutines are back at %d", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines })
 	sockettest.Until(h.t, fmt.Sprintf("descriptors are back at %d", descriptors), func() bool { return hostileDescriptors() <= descriptors })
-	h.received()
 	var heap uint64
 	sockettest.Until(h.t, fmt.Sprintf("the heap is back at %d", h.heap), func() bool {
 		heap = hostileHeap()

@@ -57,7 +57,7 @@ func hostileSettle(t *testing.T, v *village, opts socket.Options) *hostileVillag
 				return
 			}
 			h.trips++
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 	}()
 	h.end = func() {
@@ -165,7 +165,7 @@ func TestHostileNeverPong(t *testing.T) {
 			since(t, start, interval+timeout, "dropped")
 		}()
 		for range 60 {
-			time.Sleep(timeout - time.Millisecond)
+			<-time.After(timeout - time.Millisecond)
 			busy.Send([]byte("I am here"))
 			busy.SkipCommands = true
 			busy.ReadMessage()
@@ -236,7 +236,7 @@ func TestHostileReconnectLoops(t *testing.T) {
 						stream.Close()
 					}
 				}()
-				time.Sleep(time.Hour)
+				<-time.After(time.Hour)
 				synctest.Wait()
 				t.Logf("%d streams in an hour", streams)
 				if streams < c.min || streams > c.max {

@@ -43,6 +43,12 @@ func (o *owner) Revive(q *pipe.Queue) {
 	b.out.post(letter{subject: letterRevive, member: end.Socket.(*member)})
 }
 
+// Release is told that the drainer of q wants what is held back.
+func (o *owner) Release(q *pipe.Queue) {
+	b := (*base)(o)
+	b.out.post(letter{subject: letterFlush, queue: q})
+}
+
 // Trim is told that q is at rest.
 func (o *owner) Trim(q *pipe.Queue) {
 	b := (*base)(o)
@@ -173,6 +179,8 @@ func (b *base) handleOut(l letter) {
 		}
 	case letterTrim:
 		l.queue.Trim()
+	case letterFlush:
+		flush(l.queue)
 	case letterSweep:
 		if p, ok := b.pattern.(listening); ok {
 			p.sweep(m)
@@ -181,6 +189,13 @@ func (b *base) handleOut(l letter) {
 		if p, ok := b.pattern.(listening); ok {
 			p.listen(l.queue)
 		}
+	}
+}
+
+// flush publishes what is held back in q, and tells the drainer. The turn is held.
+func flush(q *pipe.Queue) {
+	if q.Flush() && q.Claim() {
+		q.Consumer.Ready(q, true)
 	}
 }
 

@@ -76,17 +76,16 @@ func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
 			b.in.unlock()
 			return err
 		}
-		if err == errBusy && wait { // others shall have their turn
+		if busy := err == errBusy; busy && wait && ctx.Err() == nil { // others shall have their turn
 			b.in.unlock()
-			if err := ctx.Err(); err != nil {
-				return err
-			}
 			b.in.lock()
 			continue
+		} else if busy {
+			b.wakeReceiver() // there is more
 		}
-		if !wait {
+		if err := ctx.Err(); err != nil || !wait {
 			b.in.unlock()
-			return ErrWouldBlock
+			return cmp.Or(err, ErrWouldBlock)
 		}
 		if err := b.awaitMessage(ctx); err != nil {
 			return err

@@ -37,6 +37,7 @@ const (
 	letterEnded                 // the pipe is gone
 	letterRevive                // queue has room again
 	letterTrim                  // queue is at rest
+	letterFlush                 // the drainer of queue wants what is held back
 	letterReady                 // queue has messages
 	letterSweep                 // member has left; forget some of its subscriptions
 )

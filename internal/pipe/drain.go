@@ -110,7 +110,7 @@ func (q *Queue) Advance(n int) {
 
 // giveBack returns the credit of everything consumed and revives a starved writer at half.
 func (q *Queue) giveBack() {
-	q.unreturned = 0
+	q.unreturned, q.unreturnedBytes = 0, 0
 	if q.consumedBytes != q.returnedBytes.Load() {
 		q.returned.Store(q.consumed)
 		q.returnedBytes.Store(q.consumedBytes)

@@ -37,7 +37,7 @@ func (q *Queue) look() bool {
 }
 
 // Pop drops the oldest message, which Front returned and which is n bytes long. Its credit comes back with that of half
-// of the limit, with what a starved writer waits for, or when the queue is found empty.
+// of the limit or of the byte mark, with what a starved writer waits for, or when the queue is found empty.
 func (q *Queue) Pop(n int) {
 	q.off += n
 	q.base = q.off
@@ -45,7 +45,8 @@ func (q *Queue) Pop(n int) {
 	q.consumed++
 	q.consumedBytes += int64(n)
 	q.unreturned++
-	if q.unreturned >= q.returnEvery || q.starved.Load() && q.satisfies() {
+	q.unreturnedBytes += n
+	if q.unreturned >= q.returnEvery || q.unreturnedBytes >= ByteMark/2 || q.starved.Load() && q.satisfies() {
 		q.giveBack()
 	}
 }

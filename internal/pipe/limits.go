@@ -16,6 +16,12 @@ const (
 	// fits the cache, which halves the cost of 10 kB messages.
 	ByteMark = 512 << 10
 
+	// holdMessages and holdBytes bound what a writer holds back while the drainer is at work, and holdAfter is how many
+	// messages in a row must have found it at work before.
+	holdMessages = 32
+	holdBytes    = 4 << 10
+	holdAfter    = 16
+
 	// gatherPieces and gatherBytes bound one write: the kernel takes 1024 pieces, and more than 256 KiB wins nothing.
 	gatherPieces = 64
 	gatherBytes  = 256 << 10

@@ -64,6 +64,12 @@ type Producer interface {
 	Revive(q *Queue)
 }
 
+// Holder is a Producer that uses Append. Its method does not wait.
+type Holder interface {
+	// Release has Flush, and Claim, called for q by whoever writes to it, now or soon.
+	Release(q *Queue)
+}
+
 // Limits bound a Queue. Zero or less is no bound.
 type Limits struct {
 	Messages int
@@ -88,6 +94,10 @@ type Queue struct {
 	tailChunk    uintptr // address of tail's chunk: while tail is not closed it holds the chunk, so the address is its own
 	tailMark     uint64  // tail's mark as last written
 	encoder      Encoder // of Append
+	held         int     // messages in encoder's chunk from heldFrom on that are not published yet
+	heldFrom     int
+	burst        int  // appends in a row that found the drainer at work
+	promised     bool // holding is set
 	sent         int64
 	sentBytes    int64
 	granted      int64 // returned as of the last look
@@ -98,6 +108,7 @@ type Queue struct {
 	_       [cacheLine]byte
 	state   atomic.Uint32
 	starved atomic.Bool // the writer met a full queue and wants Revive
+	holding atomic.Bool // the drainer must ask for what is held back before it sleeps
 
 	returned      atomic.Int64 // messages whose credit is back; drainer
 	returnedBytes atomic.Int64
@@ -105,18 +116,19 @@ type Queue struct {
 	_ [cacheLine]byte
 
 	// Drainer.
-	head          *segment
-	off           int      // position in head
-	front         []byte   // head's chunk up to the end of what Front has seen
-	returnEvery   int      // messages popped until credit is returned
-	base          int      // a message boundary in head at or before off; everything before it is returned
-	last          *segment // where Gather ended
-	lastEnd       int      // end of what has been handed out in last
-	lastMessages  int
-	seen          int // messages of head whose credit is back
-	consumed      int64
-	consumedBytes int64
-	unreturned    int // messages popped since credit was last returned
+	head            *segment
+	off             int      // position in head
+	front           []byte   // head's chunk up to the end of what Front has seen
+	returnEvery     int      // messages popped until credit is returned
+	base            int      // a message boundary in head at or before off; everything before it is returned
+	last            *segment // where Gather ended
+	lastEnd         int      // end of what has been handed out in last
+	lastMessages    int
+	seen            int // messages of head whose credit is back
+	consumed        int64
+	consumedBytes   int64
+	unreturned      int // messages popped since credit was last returned
+	unreturnedBytes int
 }
 
 // NewQueue returns an empty, detached Queue.
@@ -152,10 +164,14 @@ func (q *Queue) Yield() bool {
 	s, off := q.head, q.off
 	q.Set(Idle)
 	// From here on another may drain, so only atomics of s count; if it is in use elsewhere the answer is a false alarm.
-	if markEnd(s.mark.Load()) <= off && s.next.Load() == nil {
-		return true
+	empty := markEnd(s.mark.Load()) <= off && s.next.Load() == nil
+	if empty && q.holding.Load() {
+		if p, ok := q.Producer.(Holder); ok {
+			p.Release(q)
+			empty = markEnd(s.mark.Load()) <= off && s.next.Load() == nil
+		}
 	}
-	return !q.Turn(Idle, Draining)
+	return empty || !q.Turn(Idle, Draining) && !q.Turn(Posted, Draining)
 }
 
 // Queued returns messages and bytes that are in the queue, at most. The writer may call it.
@@ -193,7 +209,13 @@ func (q *Queue) Fits(n, byteMark int) bool {
 	}
 	// Look once more: the drainer returns credit, then looks at starved.
 	q.refresh()
-	return q.fits(n, byteMark)
+	if q.fits(n, byteMark) {
+		return true
+	}
+	if q.Flush() && q.Claim() { // what is held back must not wait for room
+		q.Consumer.Ready(q, true)
+	}
+	return false
 }
 
 func (q *Queue) byteBound(byteMark int) int64 {
@@ -223,33 +245,89 @@ func (q *Queue) fits(n, byteMark int) bool {
 	return limit <= 0 || bytes+int64(n) <= limit
 }
 
-// Append encodes a message behind everything queued and publishes it: head, which is whole frames with MORE set, or
-// nothing, then frames. It does not look at the limits.
+// Append encodes a message behind everything queued: head, which is whole frames with MORE set, or nothing, then frames.
+// It does not look at the limits. While the drainer is at work it publishes several messages at a time, which saves an
+// atomic operation per message and the way of a cache line to the drainer and back; see hold.
 func (q *Queue) Append(head []byte, frames [][]byte) {
-	c, from, to := q.encoder.Encode(head, frames, q.behind)
-	q.Publish(c, from, to, 1)
+	_, from, to := q.encoder.Encode(head, frames, q.behind)
+	if q.held == 0 {
+		q.heldFrom = from
+	}
+	q.held++
+	q.sent++
+	q.sentBytes += int64(to - from)
+	if q.held >= holdMessages || to-q.heldFrom >= holdBytes || !q.hold() {
+		q.Flush()
+	}
+}
+
+// hold reports whether what has been appended may wait for the drainer to ask for it. It asks when it has nothing left
+// (Yield), if it finds holding set; so after setting it we look once more whether it is still there.
+func (q *Queue) hold() bool {
+	if q.State() != Draining {
+		q.burst = 0
+		if q.promised {
+			q.promised = false
+			q.holding.Store(false)
+		}
+		return false
+	}
+	if q.promised {
+		return true
+	}
+	if q.burst++; q.burst < holdAfter {
+		return false
+	}
+	q.promised = true
+	q.holding.Store(true)
+	return q.State() == Draining
+}
+
+// Flush publishes what Append has held back. It reports whether there was anything.
+func (q *Queue) Flush() bool {
+	if q.held == 0 {
+		return false
+	}
+	n := q.held
+	q.held = 0
+	q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)
+	return true
 }
 
 // AppendWire queues one whole message, or command, that is in wire form already.
 func (q *Queue) AppendWire(message []byte) {
 	c, from, to := q.encoder.Encode(message, nil, q.behind)
+	if q.held > 0 {
+		n := q.held
+		q.held = 0
+		q.publish(c, q.heldFrom, from, n)
+	}
 	q.Publish(c, from, to, 1)
 }
 
-// behind reports whether the drainer does not keep up.
+// behind is asked before a new chunk is begun: whether the drainer does not keep up.
 func (q *Queue) behind() bool {
+	q.Flush()
 	q.refresh()
 	return q.sent > q.granted
 }
 
 // Trim lets go of the writer's chunk, so that an idle queue keeps none.
-func (q *Queue) Trim() { q.encoder.Trim() }
+func (q *Queue) Trim() {
+	q.Flush()
+	q.encoder.Trim()
+}
 
 // Publish makes c.Buf[from:to], which holds that many whole messages, visible to the drainer. The bytes must not change
 // any more. The queue takes its own reference.
 func (q *Queue) Publish(c *Chunk, from, to, messages int) {
+	q.Flush()
 	q.sent += int64(messages)
 	q.sentBytes += int64(to - from)
+	q.publish(c, from, to, messages)
+}
+
+func (q *Queue) publish(c *Chunk, from, to, messages int) {
 	if q.tailChunk == c.address() && markEnd(q.tailMark) == from && markMessages(q.tailMark)+messages <= markMessagesMax {
 		mark := packMark(to, markMessages(q.tailMark)+messages)
 		if q.tail.mark.CompareAndSwap(q.tailMark, mark) {

@@ -45,7 +45,9 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 // Pop drops the message that Front returned, of n bytes, and passes the turn on.
 func (f *FairQueue) Pop(e *pipe.End, n int) {
 	e.In.Pop(n)
-	f.at++
+	if f.at++; f.at >= len(f.active) { // now, so that who comes next does not go before those who wait
+		f.at = 0
+	}
 }
 
 // More reports whether another message is likely to be there at once.

@@ -115,6 +115,7 @@ func (s *Session) lost(l *link, reason error) {
 // empty reports whether nothing is queued in Out, which nobody drains.
 func (s *Session) empty() bool {
 	q := s.End.Out
+	q.Flush()
 	if !q.Turn(pipe.Detached, pipe.Draining) {
 		return true // it is being dropped
 	}

@@ -247,19 +247,20 @@ func chainModel() model[chainState] {
 // A queue's chain: the writer extends the last segment while the drainer closes it, leaves it and gives it to the pool,
 // from where it may come back while another still looks at it.
 func TestExploreChain(t *testing.T) {
+	type steps = map[string]func(*chainState, int) target
 	chainModel().holds(t,
-		mutation[chainState]{"Yield without a second look", "Yield: mark.Load", func(*chainState, int) target { return "sleep" }},
-		mutation[chainState]{"Yield does not look at the next segment", "Yield: next.Load", func(*chainState, int) target { return "sleep" }},
-		mutation[chainState]{"Yield takes back what another has", "Yield: Turn(Idle, Draining)", func(s *chainState, me int) target {
+		mutation[chainState]{"Yield without a second look", steps{"Yield: mark.Load": goes[chainState]("sleep")}},
+		mutation[chainState]{"Yield does not look at the next segment", steps{"Yield: next.Load": goes[chainState]("sleep")}},
+		mutation[chainState]{"Yield takes back what another has", steps{"Yield: Turn(Idle, Draining)": func(s *chainState, me int) target {
 			s.turn(me, s.state, draining)
 			return "gather"
-		}},
-		mutation[chainState]{"Claim without comparing", "Claim: Turn", func(s *chainState, _ int) target {
+		}}},
+		mutation[chainState]{"Claim without comparing", steps{"Claim: Turn": func(s *chainState, _ int) target {
 			s.state, s.told = posted, true
 			return "write"
-		}},
-		mutation[chainState]{"no Claim", "Claim: State", func(*chainState, int) target { return "write" }},
-		mutation[chainState]{"step believes an old mark", "step: mark.Load", func(s *chainState, me int) target {
+		}}},
+		mutation[chainState]{"no Claim", steps{"Claim: State": goes[chainState]("write")}},
+		mutation[chainState]{"step believes an old mark", steps{"step: mark.Load": func(s *chainState, me int) target {
 			head := &s.segments[s.head]
 			if s.local[me].mark > s.off {
 				return "look"
@@ -268,15 +269,15 @@ func TestExploreChain(t *testing.T) {
 			s.head = s.local[me].segment
 			s.off = s.segments[s.head].from
 			return "gather"
-		}},
-		mutation[chainState]{"Rest without comparing", "Rest: mark.CompareAndSwap", func(s *chainState, me int) target {
+		}}},
+		mutation[chainState]{"Rest without comparing", steps{"Rest: mark.CompareAndSwap": func(s *chainState, me int) target {
 			head := &s.segments[s.head]
 			head.end, head.closed, head.chunk = s.local[me].mark, true, false
 			return next
-		}},
-		mutation[chainState]{"Rest lets go without telling", "Rest: mark.CompareAndSwap", func(s *chainState, me int) target {
+		}}},
+		mutation[chainState]{"Rest lets go without telling", steps{"Rest: mark.CompareAndSwap": func(s *chainState, me int) target {
 			s.segments[s.head].chunk = false
 			return next
-		}},
+		}}},
 	)
 }

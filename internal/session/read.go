@@ -171,8 +171,8 @@ func (l *link) wait(over func() bool) bool {
 
 // pause leaves bytes unread for whoever wants them next.
 func (l *link) pause() {
-	l.stream.Leave()
 	l.leaveReading(readPaused)
+	l.stream.Leave() // not before: Resume would find nobody to resume
 }
 
 // idle is reached when the stream is empty. True: the caller no longer owns reading.

@@ -122,7 +122,9 @@ func Connect(config *Config, owner Owner, home *ioloop.Home, endpoint string, di
 func (s *Session) Start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dial()
+	if !s.over {
+		s.dial()
+	}
 }
 
 // dial makes one attempt. mu is held.

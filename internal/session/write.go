@@ -75,6 +75,7 @@ func (l *link) drain(self bool) {
 			l.handOver()
 			return
 		}
+		finishing := l.finishing.Load() // before the last look at the queue
 		if self && rounds > selfRounds && (l.control.held.Load() || q.Pending()) {
 			l.leaveWriting(pipe.Posted)
 			l.stream.PostWrite()
@@ -89,7 +90,7 @@ func (l *link) drain(self bool) {
 		}
 		l.pieces = q.Gather(l.pieces)
 		if len(l.pieces) == 0 {
-			if l.rest() {
+			if l.rest(finishing) {
 				return
 			}
 			continue
@@ -101,9 +102,9 @@ func (l *link) drain(self bool) {
 }
 
 // rest is reached when nothing is queued. True: the caller no longer owns writing.
-func (l *link) rest() bool {
+func (l *link) rest(finishing bool) bool {
 	q := l.s.End.Out
-	if l.finishing.Load() && !l.shutdown.Load() {
+	if finishing && !l.shutdown.Load() {
 		if l.s.config.Mute || !l.wrote { // the peer has nothing to lose by a sudden end
 			l.fail(nil)
 			return false
@@ -194,8 +195,8 @@ func (l *link) writeFailed(err error) {
 	l.mu.Lock()
 	l.writeGone = true
 	l.writeError = err
+	l.s.End.Out.Set(pipe.Detached) // before a fail may find that writing is free, and end the link
 	l.mu.Unlock()
-	l.s.End.Out.Set(pipe.Detached)
 	l.hangup.Store(true)
 	l.readEdge.Store(true)
 	if l.readState.Load() == readPaused {

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zwire-mq/zwire/socket"
+	"github.com/zwire-mq/zwire/socket/sockettest"
+)
+
+// What small things cost when there are many of them.
+
+// Messages of one octet, one at a time: each takes what it is and a little more, not a buffer of its own.
+func TestHostileDrip(t *testing.T) {
+	messages := hostileCount(t, 2000)
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		pull := hostileBound(t, endpoint, "PULL", func(o *socket.Options) { o.RecvHWM = socket.Unlimited }).(*socket.Pull)
+		raw := wireDial(t, pull)
+		raw.Handshake("PUSH")
+		before := hostileHeap()
+		for range messages {
+			raw.Send([]byte("x"))
+			raw.ExpectOpen() // it has been read
+		}
+		grown := int(hostileHeap()) - int(before)
+		t.Logf("%d messages of one octet take %d octets each", messages, grown/messages)
+		if grown > messages*200 {
+			t.Errorf("more than 200 octets each")
+		}
+		for range messages {
+			wireRecv(t, pull, "x")
+		}
+	})
+}
+
+// Subscriptions that wait because the application of an XPUB reads nothing.
+func TestHostileWaitingSubscriptions(t *testing.T) {
+	const limit = 2000
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		xpub := hostileBound(t, endpoint, "XPUB", func(o *socket.Options) { o.RecvHWM = limit }).(*socket.XPub)
+		raw := wireDial(t, xpub)
+		raw.Handshake("SUB")
+		before := hostileHeap()
+		var octets []byte
+		for i := range 2 * limit {
+			octets = append(octets, sockettest.Command("SUBSCRIBE", binary.BigEndian.AppendUint32(nil, uint32(i)))...)
+		}
+		raw.Write(octets)
+		queued := 0
+		sockettest.Until(t, "subscriptions wait", func() bool {
+			queued = xpub.Peers()[0].RecvQueue
+			return queued >= limit
+		})
+		grown := int(hostileHeap()) - int(before)
+		t.Logf("%d subscriptions that wait and %d that hold take %d octets", queued, limit, grown)
+		if grown > 2*limit*400 {
+			t.Errorf("more than 400 octets each")
+		}
+		for i := range 2 * limit {
+			wireRecv(t, xpub, "\x01"+string(binary.BigEndian.AppendUint32(nil, uint32(i))))
+		}
+	})
+}
+
+// Peers that come to an XPUB whose application reads nothing, leave a message there and go.
+func TestHostileLeavers(t *testing.T) {
+	peers := hostileCount(t, 300)
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		xpub := hostileBound(t, endpoint, "XPUB", func(o *socket.Options) { o.RecvHWM = 10 }).(*socket.XPub)
+		visit := func(peers int) {
+			t.Run("visit", func(t *testing.T) {
+				for range peers {
+					raw := wireDial(t, xpub)
+					raw.Handshake("XSUB")
+					raw.Send([]byte("hello"))
+					raw.CloseWrite()
+					raw.ExpectClosed()
+					raw.Close()
+				}
+			})
+			sockettest.Until(t, "all have left", func() bool { return len(xpub.Peers()) == 0 })
+		}
+		visit(20) // from now on there is no room
+		before := hostileHeap()
+		visit(peers)
+		grown := int(hostileHeap()) - int(before)
+		t.Logf("%d peers that have left take %d octets", peers, grown)
+		if grown > peers*200 {
+			t.Errorf("more than 200 octets each")
+		}
+	})
+}
+
+// A large message makes room for a single read of a million small ones.
+func TestHostileManyAtOnce(t *testing.T) {
+	const small = 1200000
+	sockettest.Leak(t)
+	pull := hostileBound(t, sockettest.Endpoint("tcp"), "PULL", func(o *socket.Options) { o.RecvHWM, o.RecvBuffer = 1, 4<<20 }).(*socket.Pull)
+	raw := wireDial(t, pull)
+	raw.Handshake("PUSH")
+	raw.Conn.SetDeadline(time.Time{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		raw.Conn.Write(append(sockettest.Message(make([]byte, 33<<20)), make([]byte, 2*small)...)) // an error shows below
+	}()
+	ctx := wireContext(t)
+	var msg socket.Message
+	if err := pull.RecvInto(ctx, &msg); err != nil || len(msg.Body()) != 33<<20 {
+		t.Fatalf("%d octets, %v", len(msg.Body()), err)
+	}
+	msg = socket.Message{}
+	<-done // all is in the kernel or with us
+	for i := range small {
+		if err := pull.RecvInto(ctx, &msg); err != nil || msg.Len() != 1 || len(msg.Body()) != 0 {
+			t.Fatalf("message %d: %.100q, %v", i, wireFrames(msg), err)
+		}
+	}
+	wireNothing(t, pull)
+}
+
+// An envelope as long as a message may be is not kept once it is answered.
+func TestHostileLongEnvelope(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		rep := hostileBound(t, endpoint, "REP").(*socket.Rep)
+		before := hostileHeap()
+		t.Run("ask", func(t *testing.T) {
+			raw := wireDial(t, rep)
+			raw.Handshake("DEALER")
+			for range 2 {
+				raw.Send(make([]byte, 8<<20), nil, []byte("?"))
+				wireRecv(t, rep, "?")
+				wireSend(t, rep, "!")
+				if got := raw.ReadMessage(); len(got) != 3 || len(got[0]) != 8<<20 {
+					t.Errorf("%d frames", len(got))
+				}
+			}
+			raw.Send(nil, []byte("?"))
+			wireRecv(t, rep, "?")
+			wireSend(t, rep, "!")
+			raw.ReadMessage()
+			raw.Close()
+		})
+		sockettest.Until(t, "the asker has left", func() bool { return len(rep.Peers()) == 0 })
+		wireNothing(t, rep)
+		if grown := int(hostileHeap()) - int(before); grown > hostileHeapSlack {
+			t.Errorf("%d octets stay behind", grown)
+		}
+	})
+}
+
+// Closing a SUB does not wait for a publisher that never reads, nor mourn what it was not told.
+func TestHostileSubLingers(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		for _, gone := range []bool{false, true} {
+			sub := hostileNew(t, "SUB", func(o *socket.Options) { o.Linger = socket.LingerForever }).(*socket.Sub)
+			for i := range 200 {
+				if err := sub.Subscribe(fmt.Sprint(i, strings.Repeat("t", 100000))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			raw := hostileMeet(t, sub, endpoint, true)
+			raw.Handshake("PUB")
+			if err := sub.WaitConnected(wireContext(t)); err != nil {
+				t.Fatal(err)
+			}
+			if gone {
+				raw.Reset()
+				sockettest.Until(t, "it is gone", func() bool { return sub.Peers()[0].State != socket.PeerConnected })
+			}
+			hostileWithin(t, "Close", func() {
+				if err := sub.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	})
+}
+
+// While a peer is taken leave of, nothing new goes there, whether or not it reads on.
+func TestHostileSlowFarewell(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		push := hostileNew(t, "PUSH", hostileFew, func(o *socket.Options) { o.Linger = 2 * time.Second }).(*socket.Push)
+		slow := sockettest.Listen(t, endpoint)
+		if err := push.Connect(slow.Endpoint()); err != nil {
+			t.Fatal(err)
+		}
+		raw := slow.Accept()
+		raw.Handshake("PULL")
+		hostileStuff(t, push.Send)
+		leaving := make(chan error, 1)
+		go func() { leaving <- push.Disconnect(slow.Endpoint()) }()
+		sockettest.Until(t, "the slow peer is being left", func() bool { return errors.Is(push.TrySend(wireMessage("?")), socket.ErrWouldBlock) })
+		pull := hostileBound(t, sockettest.Endpoint(endpoint[:3]), "PULL").(*socket.Pull)
+		if err := push.Connect(pull.LastEndpoint()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			wireSend(t, push, fmt.Sprint(i))
+			wireRecv(t, pull, fmt.Sprint(i))
+			if i == 50 {
+				go func() {
+					io.Copy(io.Discard, raw.Conn) // to its end
+					raw.Close()
+				}()
+			}
+		}
+		if err := <-leaving; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Who has refused us and was disconnected is forgotten.
+func TestHostileRefusedAndForgotten(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		dealer := hostileNew(t, "DEALER").(*socket.Dealer)
+		l := sockettest.Listen(t, endpoint)
+		for range hostileCount(t, 20) {
+			if err := dealer.Connect(l.Endpoint()); err != nil {
+				t.Fatal(err)
+			}
+			raw := l.Accept()
+			raw.Greet(1)
+			raw.ReadReady()
+			raw.Command("ERROR", []byte("\x02no"))
+			var refused *socket.RefusedError
+			if err := dealer.WaitConnected(wireContext(t)); !errors.As(err, &refused) {
+				t.Fatal(err)
+			}
+			if err := dealer.Disconnect(l.Endpoint()); err != nil {
+				t.Fatal(err)
+			}
+			raw.Close()
+		}
+		if peers := dealer.Peers(); len(peers) > 0 {
+			t.Errorf("%d peers, the first is %+v", len(peers), peers[0])
+		}
+		if err := dealer.WaitConnected(wireContext(t)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A publisher does not let one subscriber that reads all it can keep it from the others.
+func TestHostileFastReader(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		pub := hostileBound(t, endpoint, "PUB").(*socket.Pub)
+		raw := wireDial(t, pub)
+		raw.Handshake("SUB")
+		raw.Command("SUBSCRIBE", nil)
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			for b := make([]byte, 1<<20); ; {
+				if _, err := raw.Conn.Read(b); err != nil {
+					return
+				}
+			}
+		}()
+		raw.Conn.SetDeadline(time.Time{})
+		sub := hostileNew(t, "SUB", func(o *socket.Options) { o.RecvHWM = socket.Unlimited }).(*socket.Sub)
+		if err := sub.Subscribe("good"); err != nil {
+			t.Fatal(err)
+		}
+		if err := sub.Connect(pub.LastEndpoint()); err != nil {
+			t.Fatal(err)
+		}
+		if err := pub.WaitSubscribers(wireContext(t), "good", 2); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			bulk := wireMessage(string(bytes.Repeat([]byte("b"), 100)))
+			for i := 0; pub.Send(ctx, bulk) == nil; i++ {
+				if i%1000 == 0 {
+					pub.Send(ctx, wireMessage("good"))
+				}
+			}
+		}()
+		for range 100 {
+			if got, err := sub.Recv(wireContext(t)); err != nil || !slices.Equal(wireFrames(got), []string{"good"}) {
+				t.Fatalf("received %.100q, %v", wireFrames(got), err)
+			}
+		}
+		cancel()
+		<-done
+		raw.Close()
+		<-read
+	})
+}
