@@ -76,16 +76,24 @@ func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
 			b.in.unlock()
 			return err
 		}
-		if busy := err == errBusy; busy && wait && ctx.Err() == nil { // others shall have their turn
-			b.in.unlock()
+		if err == errBusy {
+			late := ctx.Err()
+			if !wait || late != nil {
+				b.wakeReceiver() // there is more, for whoever waits
+			}
+			b.in.unlock() // others shall have their turn
+			if late != nil {
+				return late
+			}
+			if !wait {
+				return ErrWouldBlock
+			}
 			b.in.lock()
 			continue
-		} else if busy {
-			b.wakeReceiver() // there is more
 		}
-		if err := ctx.Err(); err != nil || !wait {
+		if !wait {
 			b.in.unlock()
-			return cmp.Or(err, ErrWouldBlock)
+			return ErrWouldBlock
 		}
 		if err := b.awaitMessage(ctx); err != nil {
 			return err

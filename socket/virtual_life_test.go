@@ -431,6 +431,65 @@ func TestLossOfAnAcceptedPipeAtEveryOctet(t *testing.T) {
 	}
 }
 
+// However many messages are sent while the stream is being written, each is delivered, lost at the break and counted, or, by
+// a socket that connects, sent again.
+func TestLossOfABurst(t *testing.T) {
+	const size = 98 // 100 on the wire
+	for _, connects := range []bool{false, true} {
+		for _, count := range []int{1, 15, 16, 17, 18, 40, 100, 500} {
+			for _, taken := range []int{0, 1, 5} {
+				t.Run(fmt.Sprintf("connects=%v/%d/%d", connects, count, taken), func(t *testing.T) {
+					virtually(t, simnet.Config{Buffer: 100}, func(t *testing.T, v *village) {
+						push, _ := socket.NewPush(v.options(socket.Options{}))
+						var next func() *raw
+						if connects {
+							next = v.listen("a").accept
+							push.Connect("sim://a")
+						} else {
+							push.Bind("sim://a")
+							next = func() *raw { return v.dial("a") }
+						}
+						r := next()
+						r.Handshake("PULL")
+						if err := push.WaitPeers(t.Context(), 1); err != nil {
+							t.Fatal(err)
+						}
+						for i := range count {
+							push.Send(t.Context(), text("%0*d", size, i))
+							synctest.Wait() // the stream is full, and its writer waits
+						}
+						taken := min(taken, count)
+						for range taken {
+							r.ReadMessage()
+						}
+						synctest.Wait()
+						v.network.Cut()
+						lost := min(taken+1, count) // the network held one
+						if !connects {
+							synctest.Wait()
+							if n := push.Stats().Dropped[socket.DropPeerGone]; n != uint64(count-lost) {
+								t.Fatalf("%d drops counted, want %d", n, count-lost)
+							}
+							return
+						}
+						r = next()
+						r.Handshake("PULL")
+						push.Send(t.Context(), text("last"))
+						for i := lost; i < count; i++ {
+							if got := r.ReadMessage(); string(got[0]) != fmt.Sprintf("%0*d", size, i) {
+								t.Fatalf("got %q, want message %d", got, i)
+							}
+						}
+						if got := r.ReadMessage(); string(got[0]) != "last" {
+							t.Fatalf("then %q", got)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
 // Half a message that arrived before the stream broke is never delivered, nor joined to what the next stream brings.
 func TestReceivingAcrossABreakAtEveryOctet(t *testing.T) {
 	scene := newCutScene()

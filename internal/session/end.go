@@ -127,6 +127,7 @@ func (s *Session) empty() bool {
 // once, after Ended, at a time when nobody sends.
 func (s *Session) Discard() int {
 	q := s.End.Out
+	q.Flush()
 	if !q.Turn(pipe.Detached, pipe.Draining) {
 		return 0
 	}

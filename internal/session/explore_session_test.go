@@ -177,7 +177,7 @@ func dials(index int8, outcome int) []op[lifeState] {
 	p.add("settle", "settle: mu.Lock … Unlock", func(s *lifeState, me int) target {
 		s.busy--
 		switch {
-		case s.over && s.link == 0:
+		case s.over && s.link == 0 && s.busy == 0:
 			return finishing(s, me)
 		case !s.local[me].carried:
 			return retrying(s, me)

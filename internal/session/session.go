@@ -179,7 +179,7 @@ func (s *Session) settle(carried bool, err error) {
 	if s.Accepted && !carried {
 		s.over = true
 	}
-	over := s.over && s.link.Load() == nil
+	over := s.over && s.link.Load() == nil && s.busy == 0
 	s.mu.Unlock()
 	switch {
 	case over: // Abort may have left the end to us
