@@ -211,7 +211,7 @@ func TestHostileEndlessMultipart(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				h := hostileOpen(t, sockettest.Endpoint(endpoint[:3]), c.change)
 				h.survives(func(t *testing.T) {
-					peers := uint64(hostileCount(t, 20))
+					peers := uint64(hostileCount(t, 5))
 					for range peers {
 						raw := h.dial(t)
 						hostileWrite(raw, bytes.Repeat(c.frame, 4<<20/len(c.frame)))
@@ -229,7 +229,7 @@ func TestHostileEndlessMultipart(t *testing.T) {
 
 // Messages that break off, again and again.
 func TestHostileHalfMultipart(t *testing.T) {
-	streams := hostileCount(t, 500)
+	streams := hostileCount(t, 300)
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {
 		h := hostileOpen(t, endpoint)
 		h.survives(func(t *testing.T) {

@@ -291,7 +291,7 @@ func TestHostileWrongPeerType(t *testing.T) {
 
 // A peer that answers our handshake, as the one who connects, with ERROR, many times over: nothing of it is kept.
 func TestHostileDenyStorm(t *testing.T) {
-	streams := hostileCount(t, 1000)
+	streams := hostileCount(t, 300)
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {
 		h := hostileOpen(t, endpoint)
 		h.survives(func(t *testing.T) {

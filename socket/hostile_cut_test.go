@@ -66,7 +66,8 @@ func (s *hostileScript) play(pieces ...[]byte) { s.streams <- &hostilePieces{pie
 type hostilePieces struct {
 	mu     sync.Mutex // of pieces
 	pieces [][]byte
-	again  []byte // what comes when there are no more, for ever; nil: the end
+	again  []byte        // what comes when there are no more, for ever; nil: the end
+	stays  chan struct{} // nil, or the end does not come before Close
 	closed atomic.Bool
 }
 
@@ -75,6 +76,9 @@ func (s *hostilePieces) Read(into []byte) (int, error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.closed.Load():
+		return 0, net.ErrClosed
+	case len(s.pieces) == 0 && s.stays != nil:
+		<-s.stays
 		return 0, net.ErrClosed
 	case len(s.pieces) == 0 && s.again == nil:
 		return 0, io.EOF
@@ -93,7 +97,9 @@ func (s *hostilePieces) CloseWrite() error              { return nil }
 func (s *hostilePieces) RemoteAddress() string          { return "script" }
 
 func (s *hostilePieces) Close() error {
-	s.closed.Store(true)
+	if !s.closed.Swap(true) && s.stays != nil {
+		close(s.stays)
+	}
 	return nil
 }
 
@@ -231,7 +237,10 @@ func TestHostileEndless(t *testing.T) {
 				t.Fatal(err)
 			}
 			sockettest.Leak(t)
-			s := hostileBound(t, "script://here", c.kind, func(o *socket.Options) { o.Context = context_ })
+			s := hostileBound(t, "script://here", c.kind, func(o *socket.Options) {
+				// Queues that are never found empty.
+				o.Context, o.RecvHWM, o.QueueBytes = context_, socket.Unlimited, 4<<20
+			})
 			for range 3 {
 				script.streams <- &hostilePieces{
 					pieces: [][]byte{append(sockettest.Greeting(1), wireReady(c.peer)...)},
@@ -271,4 +280,46 @@ func hostileCalls(t *testing.T, s wireSocket) {
 		})
 	}
 	cancel()
+}
+
+// A Recv that is cancelled among messages it has to throw away leaves them to another that waits.
+func TestHostileCancelAmongDiscards(t *testing.T) {
+	script := hostileScripted()
+	c, err := socket.NewContext(&socket.ContextOptions{Transports: []transport.Transport{script}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockettest.Leak(t)
+	rep := hostileBound(t, "script://here", "REP", func(o *socket.Options) { o.Context, o.RecvHWM = c, socket.Unlimited }).(*socket.Rep)
+	for range hostileCount(t, 5) {
+		ctx, cancel := context.WithCancel(context.Background())
+		first := make(chan error, 1)
+		go func() {
+			_, err := rep.Recv(ctx)
+			first <- err
+		}()
+		hostileParked(t, 1)
+		second := make(chan error, 1)
+		go func() {
+			_, err := rep.Recv(wireContext(t))
+			second <- err
+		}()
+		hostileParked(t, 2)
+		before := rep.Stats().Dropped[socket.DropMalformed]
+		play := func(pieces ...[]byte) {
+			pieces = append([][]byte{append(sockettest.Greeting(1), wireReady("REQ")...)}, pieces...)
+			script.streams <- &hostilePieces{pieces: append(pieces, sockettest.Message(nil, []byte("good"))), stays: make(chan struct{})}
+		}
+		play(make([]byte, 2<<20))
+		sockettest.Until(t, "messages are thrown away", func() bool { return rep.Stats().Dropped[socket.DropMalformed] > before })
+		cancel()
+		if err := <-first; err == nil { // it was faster
+			wireSend(t, rep, "to nobody")
+			play()
+		}
+		if err := <-second; err != nil {
+			t.Fatal("the other Recv:", err)
+		}
+		wireSend(t, rep, "to nobody")
+	}
 }

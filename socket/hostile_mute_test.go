@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,48 +38,6 @@ func hostileStuff(t *testing.T, send func(ctx context.Context, msg socket.Messag
 			t.Fatal(err)
 		}
 	}
-}
-
-// Some Sends wait for a peer that never reads; those that wait for one that does must have the hint when it reads on.
-func TestHostileMuteKeepsHint(t *testing.T) {
-	sockettest.Wire(t, func(t *testing.T, endpoint string) {
-		router := hostileBound(t, endpoint, "ROUTER", hostileFew, func(o *socket.Options) { o.RouterMandatory = true }).(*socket.Router)
-		mute, slow := wireDial(t, router), wireDial(t, router)
-		mute.Handshake("DEALER", "Identity", "mute")
-		slow.Handshake("DEALER", "Identity", "slow")
-		if err := router.WaitPeers(wireContext(t), 2); err != nil {
-			t.Fatal(err)
-		}
-		hostileStuff(t, router.Send, "mute")
-		hostileStuff(t, router.Send, "slow")
-		ctx, cancel := context.WithCancel(context.Background())
-		var waiting sync.WaitGroup
-		for range 3 { // these must not wait for ever, nor may the others wait for them
-			waiting.Go(func() {
-				if err := router.Send(ctx, wireMessage("mute", "never")); !errors.Is(err, context.Canceled) {
-					t.Errorf("sent to the mute peer: %v", err)
-				}
-			})
-		}
-		defer waiting.Wait()
-		defer cancel()
-		var served atomic.Int64
-		for range 3 {
-			waiting.Go(func() {
-				if err := router.Send(wireContext(t), wireMessage("slow", "at last")); err != nil {
-					t.Errorf("to the peer that reads: %v", err)
-				}
-				served.Add(1)
-			})
-		}
-		hostileParked(t, 6)
-		for seen := 0; seen < 3; {
-			if got := slow.ReadMessage(); string(got[0]) == "at last" {
-				seen++
-			}
-		}
-		sockettest.Until(t, "all sends to the peer that reads have returned", func() bool { return served.Load() == 3 })
-	})
 }
 
 // hostileParked waits until so many goroutines sleep in Send or Recv.

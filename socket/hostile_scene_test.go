@@ -32,6 +32,8 @@ const (
 	hostilePace = 500 * time.Microsecond
 	// hostileTrips is how many round trips show that the good peer is served.
 	hostileTrips = 5
+	// hostileCountMost bounds counts: every peer takes a descriptor here and one there.
+	hostileCountMost = 8000
 	// hostileHeapSlack is what the heap may differ by for reasons of its own, besides 5 %.
 	hostileHeapSlack = 1 << 20
 )
@@ -47,7 +49,7 @@ func hostileCount(t testing.TB, count int) int {
 	if err != nil || factor <= 0 {
 		t.Fatalf("ZWIRE_SOAK=%q is not a positive number", text)
 	}
-	return max(int(float64(count)*factor), 1)
+	return min(max(int(float64(count)*factor), 1), hostileCountMost)
 }
 
 // hostileTarget is a bound ROUTER that sends every message back, and a good DEALER that makes round trips through it all

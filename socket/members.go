@@ -33,6 +33,16 @@ func (o *owner) Ready(q *pipe.Queue, _ bool) {
 	b.in.post(letter{subject: letterReady, queue: q})
 }
 
+// Owes is told that another socket finds q full: what has been taken from it counts no more.
+func (o *owner) Owes(q *pipe.Queue) {
+	b := (*base)(o)
+	if b.traits.subscribable {
+		b.out.post(letter{subject: letterOwed, queue: q})
+		return
+	}
+	b.in.post(letter{subject: letterOwed, queue: q})
+}
+
 // Revive is told that q, which this socket found full, has room.
 func (o *owner) Revive(q *pipe.Queue) {
 	b := (*base)(o)
@@ -181,6 +191,8 @@ func (b *base) handleOut(l letter) {
 		l.queue.Trim()
 	case letterFlush:
 		flush(l.queue)
+	case letterOwed:
+		l.queue.Repay()
 	case letterSweep:
 		if p, ok := b.pattern.(listening); ok {
 			p.sweep(m)
@@ -323,6 +335,8 @@ func (b *base) setState(m *member, state PeerState) {
 // handleIn does what was posted to the receiving side.
 func (b *base) handleIn(l letter) {
 	switch l.subject {
+	case letterOwed:
+		l.queue.Repay()
 	case letterReady:
 		if b.fair.Add(l.queue.End) {
 			b.wakeReceiver()

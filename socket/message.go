@@ -48,6 +48,12 @@ func (m Message) Clone() Message {
 // read makes m the message prefix + encoded, in m's own memory where that is enough. encoded is whole frames as on the
 // wire.
 func (m *Message) read(prefix []byte, hasPrefix bool, encoded []byte) {
+	if encoded[0] == 0 && !hasPrefix && len(m.frames) == 1 && cap(m.memory) >= len(encoded) {
+		// A single short frame into a message that held one: the common case without detours.
+		n := copy(m.memory[:cap(m.memory)], encoded[wire.HeaderBytesMin:])
+		m.frames[0] = m.memory[:n:n]
+		return
+	}
 	m.frames = m.frames[:0]
 	need := len(prefix) + len(encoded)
 	if cap(m.memory) < need {

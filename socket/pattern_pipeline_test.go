@@ -307,6 +307,18 @@ func TestQueueBytes(t *testing.T) {
 	})
 }
 
+// What has been received counts no more, whatever the sizes: a single goroutine that sends and receives in turn never waits.
+func TestQueueBytesComeBack(t *testing.T) {
+	overAll(t, func(s *scene) {
+		push, pull := open(s, socket.NewPush, socket.Options{QueueBytes: 10_000}), open(s, socket.NewPull, socket.Options{QueueBytes: 10_000})
+		s.link(pull, push)
+		for i, n := range []int{3000, 8000, 15_000, 19_000, 100, 9000, 30_000, 4000, 17_000} {
+			s.ok(push.Send(s.ctx, numbered(n)(i)))
+			s.want(pull, string(numbered(n)(i).Body()))
+		}
+	})
+}
+
 // With Immediate a message is queued only for a peer whose handshake stands.
 func TestImmediate(t *testing.T) {
 	overAll(t, func(s *scene) {

@@ -300,19 +300,29 @@ func sendQueue(of anySocket) (messages int) {
 	return messages
 }
 
-// stuff sends numbered messages until every queue on the way, the kernel's too, is full. It returns how many went in.
+// stuff sends numbered messages until every queue on the way, the kernel's too, is full: none is taken, and what is queued
+// stays the same for many looks. It returns how many went in.
 func (s *scene) stuff(to sending, number func(i int) socket.Message) int {
 	s.Helper()
-	for i := 0; ; i++ {
-		short, cancel := context.WithTimeout(s.ctx, 4*moment)
-		err := to.Send(short, number(i))
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			if err = to.TrySend(number(i)); errors.Is(err, socket.ErrWouldBlock) {
-				return i
-			}
+	const looks = 50
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	queued := -1
+	for sent, same := 0, 0; ; {
+		err := to.TrySend(number(sent))
+		if err == nil {
+			sent, same = sent+1, 0
+			continue
 		}
-		s.ok(err)
+		s.is("TrySend", err, socket.ErrWouldBlock)
+		s.ok(s.ctx.Err())
+		if now := sendQueue(to); now != queued {
+			queued, same = now, 0
+		}
+		if same++; same == looks {
+			return sent
+		}
+		<-tick.C
 	}
 }
 

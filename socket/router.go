@@ -98,4 +98,9 @@ func (p *routing) choose(to *plan, first []byte, n int) error {
 
 func (p *routing) mayReceive() error { return nil }
 
-func (p *routing) accept(*member, []byte) (int, verdict) { return 0, deliverSigned }
+func (p *routing) accept(m *member, _ []byte) (int, verdict) {
+	if m.identity.Load() == nil { // its handshake ended while it was taken leave of
+		return 0, discard
+	}
+	return 0, deliverSigned
+}

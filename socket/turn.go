@@ -37,6 +37,7 @@ const (
 	letterEnded                 // the pipe is gone
 	letterRevive                // queue has room again
 	letterTrim                  // queue is at rest
+	letterOwed                  // who writes to queue wants the credit of what has been taken from it
 	letterFlush                 // the drainer of queue wants what is held back
 	letterReady                 // queue has messages
 	letterSweep                 // member has left; forget some of its subscriptions

@@ -694,3 +694,39 @@ func TestNoMessageWaitsForAnother(t *testing.T) {
 		}
 	})
 }
+
+// A large message leaves a large buffer behind, and what one read brings into it may be more messages than anybody counts
+// on: none is lost, and nothing breaks.
+func TestMoreThanAMillionMessagesAtOnce(t *testing.T) {
+	virtually(t, simnet.Config{Buffer: 64 << 20}, func(t *testing.T, v *village) {
+		pull, _ := socket.NewPull(v.options(socket.Options{RecvHWM: 1}))
+		pull.Bind("sim://a")
+		r := v.dial("a")
+		r.Handshake("PUSH")
+		r.Send([]byte("first")) // the queue is full, so nobody reads on
+		synctest.Wait()
+		const large, count = 33 << 20, 1_100_000
+		r.Send(make([]byte, large))
+		r.Write(make([]byte, 2*count)) // empty messages
+		r.Send([]byte("last"))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var m socket.Message
+		for i := range count + 3 {
+			err := pull.RecvInto(ctx, &m)
+			want := 0
+			switch i {
+			case 0:
+				want = len("first")
+			case 1:
+				want = large
+			case count + 2:
+				want = len("last")
+			}
+			if err != nil || m.Len() != 1 || len(m.Body()) != want {
+				t.Fatalf("message %d: %d frames, %d bytes, error %v, want %d bytes", i, m.Len(), len(m.Body()), err, want)
+			}
+		}
+	})
+}

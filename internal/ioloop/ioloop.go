@@ -86,7 +86,7 @@ type Home struct {
 	first int
 
 	mu      sync.Mutex
-	streams int
+	streams int // attached now
 }
 
 // homeStreams is how many streams of one socket share a loop, so that one receiver can lead them all.
@@ -114,15 +114,17 @@ func (h *Home) Attach(s transport.Stream, handler Handler, start func(Stream)) e
 	if d, ok := s.(transport.Detacher); ok && nativeLoops {
 		l, err := h.pick()
 		if err != nil {
+			h.leave()
 			s.Close()
 			return err
 		}
 		fd, err := d.Detach()
 		if err != nil {
+			h.leave()
 			s.Close()
 			return err
 		}
-		return l.attach(fd, handler, start)
+		return l.attach(fd, handler, h, start)
 	}
 	attachBlocking(s, handler, start)
 	return nil
@@ -135,6 +137,13 @@ func (h *Home) pick() (*Loop, error) {
 	h.streams++
 	h.mu.Unlock()
 	return h.group.loop(i)
+}
+
+// leave says that a stream is gone.
+func (h *Home) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams--
 }
 
 // Loop returns the loop that a receiver of this home should lead, or nil.

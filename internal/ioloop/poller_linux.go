@@ -181,6 +181,7 @@ func (p *poller) serveLeft() {
 // native is a stream of the epoll backend.
 type native struct {
 	loop    *Loop
+	home    *Home
 	fd      int
 	slot    int
 	serial  int32 // tells a stream from an earlier one in the same slot
@@ -189,9 +190,9 @@ type native struct {
 	vector  []unix.Iovec // owner of writing
 }
 
-func (l *Loop) attach(fd int, handler Handler, start func(Stream)) error {
+func (l *Loop) attach(fd int, handler Handler, home *Home, start func(Stream)) error {
 	p := &l.poll
-	s := &native{loop: l, fd: fd, handler: handler}
+	s := &native{loop: l, home: home, fd: fd, handler: handler}
 	start(s)
 	p.mu.Lock()
 	if n := len(p.free); n > 0 {
@@ -294,4 +295,5 @@ func (s *native) Close() {
 	p.free = append(p.free, s.slot)
 	p.mu.Unlock()
 	unix.Close(s.fd)
+	s.home.leave()
 }

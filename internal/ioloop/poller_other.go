@@ -21,4 +21,4 @@ func (*poller) nest(bool)                  {}
 func (*poller) interrupt()                 {}
 func (*poller) serve(int, bool)            {}
 
-func (l *Loop) attach(int, Handler, func(Stream)) error { return ErrAgain }
+func (l *Loop) attach(int, Handler, *Home, func(Stream)) error { return ErrAgain }

@@ -51,11 +51,16 @@ func (q *Queue) Pop(n int) {
 	}
 }
 
-// Settle is called by a drainer that found Front empty: it returns all credit and lets go of the chunk.
-func (q *Queue) Settle() {
+// Repay returns the credit of all that has been popped.
+func (q *Queue) Repay() {
 	if q.unreturned > 0 {
 		q.giveBack()
 	}
+}
+
+// Settle is called by a drainer that found Front empty: it returns all credit and lets go of the chunk.
+func (q *Queue) Settle() {
+	q.Repay()
 	q.Rest()
 }
 

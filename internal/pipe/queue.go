@@ -70,6 +70,12 @@ type Holder interface {
 	Release(q *Queue)
 }
 
+// Debtor is a Consumer that uses Front and Pop, and so returns credit in large pieces. Its method does not wait.
+type Debtor interface {
+	// Owes has Repay called for q by whoever drains it, now or soon.
+	Owes(q *Queue)
+}
+
 // Limits bound a Queue. Zero or less is no bound.
 type Limits struct {
 	Messages int
@@ -215,7 +221,11 @@ func (q *Queue) Fits(n, byteMark int) bool {
 	if q.Flush() && q.Claim() { // what is held back must not wait for room
 		q.Consumer.Ready(q, true)
 	}
-	return false
+	if c, ok := q.Consumer.(Debtor); ok {
+		c.Owes(q)
+		q.refresh()
+	}
+	return q.fits(n, byteMark)
 }
 
 func (q *Queue) byteBound(byteMark int) int64 {

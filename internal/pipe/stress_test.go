@@ -43,6 +43,9 @@ type rig struct {
 	revived  chan struct{} // cap 1
 	done     atomic.Bool   // the writer is
 
+	writing sync.Mutex  // the writer's, while it appends
+	asked   atomic.Bool // somebody wants what is held back
+
 	sizes     []atomic.Int64 // of the messages, on the wire
 	sent      atomic.Int64
 	delivered atomic.Int64 // and dropped
@@ -51,6 +54,22 @@ type rig struct {
 
 func (r *rig) Ready(*Queue, bool) { hint(r.ready) }
 func (r *rig) Revive(*Queue)      { hint(r.revived) }
+
+// Release is asked for what is held back: whoever has the lock, now or next, hands it out.
+func (r *rig) Release(*Queue) {
+	r.asked.Store(true)
+	r.handOut()
+}
+
+func (r *rig) handOut() {
+	for r.asked.Load() && r.writing.TryLock() {
+		r.asked.Store(false)
+		if r.q.Flush() && r.q.Claim() {
+			r.q.Consumer.Ready(r.q, true)
+		}
+		r.writing.Unlock()
+	}
+}
 
 func hint(ch chan struct{}) {
 	select {
@@ -113,7 +132,9 @@ func (r *rig) write(random *rand.Rand) error {
 	for i := range r.messages {
 		frames := r.makeMessage(random, i, memory)
 		n := EncodedBytes(nil, frames)
-		for !r.q.Fits(n, r.byteMark) {
+		for r.writing.Lock(); !r.q.Fits(n, r.byteMark); r.writing.Lock() {
+			r.writing.Unlock()
+			r.handOut()
 			<-r.revived
 		}
 		r.sizes[i].Store(int64(n))
@@ -124,14 +145,24 @@ func (r *rig) write(random *rand.Rand) error {
 		} else {
 			r.q.Append(nil, frames)
 		}
-		if err := r.checkLimits(n); err != nil {
+		err := r.checkLimits(n)
+		told := r.q.Claim()
+		r.writing.Unlock()
+		r.handOut()
+		if err != nil {
 			return err
 		}
-		if r.q.Claim() {
+		if told {
 			r.q.Consumer.Ready(r.q, false)
 		}
 		if r.trims && random.IntN(50) == 0 {
+			r.writing.Lock()
 			r.q.Trim()
+			if r.q.Claim() {
+				r.q.Consumer.Ready(r.q, true)
+			}
+			r.writing.Unlock()
+			r.handOut()
 		}
 		if r.limiting && random.IntN(20) == 0 {
 			r.q.Limit(Limits{Messages: 1 + random.IntN(r.limits.Messages), Bytes: r.limits.Bytes})
