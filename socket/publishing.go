@@ -43,8 +43,14 @@ func (n noticed) Ready(q *pipe.Queue, _ bool) {
 	n.base.in.post(letter{subject: letterReady, queue: q})
 }
 
-func (p *publishing) opened(*member)       {}
-func (p *publishing) attach(*member) error { return nil }
+func (p *publishing) opened(*member) {}
+
+// attach begins anew: what is left of the last stream's topics goes first.
+func (p *publishing) attach(m *member) error {
+	for !p.forget(m) {
+	}
+	return nil
+}
 
 func (p *publishing) detach(m *member) { p.base.out.post(letter{subject: letterSweep, member: m}) }
 
@@ -58,17 +64,21 @@ func (p *publishing) sweep(m *member) {
 	if m.attached && !m.gone {
 		return // it is back, and says anew what it wants
 	}
-	m.topics = 0
-	done := p.fanout.Topics.RemovePeer(m.end, sweepTopics, func(topic []byte, last bool) {
-		if last {
-			p.notify(false, topic)
-		}
-	})
-	if !done {
+	if !p.forget(m) {
 		p.base.out.post(letter{subject: letterSweep, member: m})
 		return
 	}
 	p.base.news.tell()
+}
+
+// forget takes back some of a peer's topics. It reports whether none is left.
+func (p *publishing) forget(m *member) (done bool) {
+	m.topics = 0
+	return p.fanout.Topics.RemovePeer(m.end, sweepTopics, func(topic []byte, last bool) {
+		if last {
+			p.notify(false, topic)
+		}
+	})
 }
 
 // revive is about notices: a full peer is noticed anew with each message.

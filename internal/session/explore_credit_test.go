@@ -19,8 +19,12 @@ type creditState struct {
 	starved                      bool
 	returned                     int8
 	consumed, unreturned, wanted int8 // drainer
-	asking                       bool // the drainer is about to read want
-	late                         bool // starved was set after the last message was taken
+	asking                       bool // somebody is about to read want
+
+	// The turn of a receiver, and where who gives credit back goes on.
+	receiving int8 // 1 + who
+	owed      bool // a letter that asks for credit
+	back      [4]int8
 
 	waiters   [2]int8 // 1 + who, in order
 	woken     [2]bool
@@ -64,7 +68,6 @@ type credit struct {
 	each        int8 // messages of each sender
 	quota       int8 // what the drainer takes before it stops
 	returnEvery int8 // 0: with every message, as a stream does
-	keeps       bool // credit that nobody has asked for before the last message was taken waits for the next look
 }
 
 // locking takes the turn and reads the mail, then goes on at a label.
@@ -147,8 +150,38 @@ func (c credit) sender(prefersWake bool) []op[creditState] {
 			s.want = s.sent - c.limit/2
 			return next
 		}},
-		op[creditState]{"", "Fits: starved.Store", func(s *creditState, _ int) target { s.starved, s.late = true, true; return next }},
+		op[creditState]{"", "Fits: starved.Store", func(s *creditState, _ int) target { s.starved = true; return next }},
 		op[creditState]{"second", "Fits: refresh again", func(s *creditState, _ int) target {
+			switch s.granted = s.returned; {
+			case fits(s):
+				return "publish"
+			case c.returnEvery > 0:
+				return next
+			}
+			return "third"
+		}},
+		op[creditState]{"", "Owes: post", func(s *creditState, _ int) target { s.owed = true; return next }},
+		op[creditState]{"owes", "Owes: TryLock", func(s *creditState, me int) target {
+			if s.receiving != 0 {
+				return "third"
+			}
+			s.receiving = int8(me + 1)
+			return next
+		}},
+		op[creditState]{"", "Owes: read", func(s *creditState, me int) target {
+			if s.owed = false; s.unreturned == 0 {
+				return "owed"
+			}
+			return "give back"
+		}},
+		op[creditState]{"owed", "Owes: Unlock", func(s *creditState, _ int) target { s.receiving = 0; return next }},
+		op[creditState]{"", "Owes: mailed.Load", func(s *creditState, _ int) target {
+			if s.owed {
+				return "owes"
+			}
+			return next
+		}},
+		op[creditState]{"third", "Fits: refresh once more", func(s *creditState, _ int) target {
 			if s.granted = s.returned; fits(s) {
 				return "publish"
 			}
@@ -190,55 +223,32 @@ func (c credit) sender(prefersWake bool) []op[creditState] {
 		s.did[me] = c.each
 		return "sent"
 	}})
-	return program
+	return append(program, givingBack("owed")...)
 }
 
-func (c credit) drainer() []op[creditState] {
+// givingBack is giveBack, from "give back" on: by the drainer, or by a sender to whom credit is owed. The one goes on where
+// it says, the other at the first place.
+func givingBack(backs ...target) []op[creditState] {
+	back := func(s *creditState, me int) target {
+		to := backs[s.back[me]]
+		s.back[me] = 0
+		return to
+	}
 	program := []op[creditState]{
-		{"drain", "Pop: consumed", func(s *creditState, _ int) target {
-			switch {
-			case s.consumed == c.quota:
-				return end
-			case s.consumed < s.sent:
-				s.consumed++
-				s.unreturned++
-				s.late = false
-				if s.unreturned >= c.returnEvery {
-					return "give back"
-				}
-				return next
-			case s.unreturned > 0: // Settle
-				return "give back"
-			}
-			return blocked
-		}},
-		{"", "Pop: starved.Load", func(s *creditState, _ int) target {
-			if !s.starved {
-				return "drain"
-			}
-			s.asking = true
-			return next
-		}},
-		{"", "Pop: satisfies", func(s *creditState, _ int) target {
-			if s.asking = false; s.consumed < s.want {
-				return "drain"
-			}
-			return next
-		}},
 		{"give back", "giveBack: returned.Store", func(s *creditState, _ int) target {
 			s.unreturned, s.returned = 0, s.consumed
 			return next
 		}},
-		{"", "giveBack: starved.Load", func(s *creditState, _ int) target {
+		{"", "giveBack: starved.Load", func(s *creditState, me int) target {
 			if !s.starved {
-				return "drain"
+				return back(s, me)
 			}
 			s.asking = true
 			return next
 		}},
-		{"", "giveBack: satisfies", func(s *creditState, _ int) target {
+		{"", "giveBack: satisfies", func(s *creditState, me int) target {
 			if s.asking = false; s.consumed < s.want {
-				return "drain"
+				return back(s, me)
 			}
 			return next
 		}},
@@ -246,13 +256,94 @@ func (c credit) drainer() []op[creditState] {
 		{"", "Revive: post", func(s *creditState, _ int) target { s.mailed = true; return next }},
 		{"", "post: TryLock", func(s *creditState, me int) target {
 			if s.lock != 0 {
-				return "drain"
+				return "given"
 			}
 			s.lock = int8(me + 1)
 			return next
 		}},
 	}
-	return append(program, unlocking("posted", "drain")...)
+	program = append(program, unlocking("posted", "given")...)
+	return append(program, op[creditState]{"given", "giveBack returns", back})
+}
+
+func (c credit) drainer() []op[creditState] {
+	// Where it goes on, by number.
+	backs := []target{"drain", "pop", "leave"}
+	const toPop, toLeave = 1, 2
+	program := []op[creditState]{
+		{"drain", "lock: in", func(s *creditState, me int) target {
+			switch {
+			case s.consumed == c.quota:
+				return end
+			case s.consumed == s.sent && s.unreturned == 0 || s.receiving != 0:
+				return blocked
+			case c.returnEvery > 0:
+				s.receiving = int8(me + 1)
+			}
+			return next
+		}},
+		{"", "read: Owed", func(s *creditState, me int) target {
+			if s.owed && s.unreturned > 0 {
+				s.owed, s.back[me] = false, toPop
+				return "give back"
+			}
+			s.owed = false
+			return next
+		}},
+		{"pop", "Pop: consumed", func(s *creditState, me int) target {
+			s.back[me] = toLeave
+			if s.consumed == s.sent { // Settle
+				if s.unreturned > 0 {
+					return "give back"
+				}
+				s.back[me] = 0
+				return "leave"
+			}
+			s.consumed++
+			s.unreturned++
+			if s.unreturned >= c.returnEvery {
+				return "give back"
+			}
+			s.back[me] = 0
+			return next
+		}},
+		{"", "Pop: starved.Load", func(s *creditState, _ int) target {
+			if !s.starved {
+				return "leave"
+			}
+			s.asking = true
+			return next
+		}},
+		{"", "Pop: satisfies", func(s *creditState, me int) target {
+			if s.asking = false; s.consumed < s.want {
+				return "leave"
+			}
+			s.back[me] = toLeave
+			return "give back"
+		}},
+		{"leave", "unlock: in", func(s *creditState, _ int) target { s.receiving = 0; return next }},
+		{"", "unlock: in: mailed.Load", func(s *creditState, _ int) target {
+			if !s.owed {
+				return "drain"
+			}
+			return next
+		}},
+		{"", "unlock: in: TryLock", func(s *creditState, me int) target {
+			if s.receiving != 0 {
+				return "drain"
+			}
+			s.receiving = int8(me + 1)
+			return next
+		}},
+		{"", "unlock: in: read", func(s *creditState, me int) target {
+			if s.owed = false; s.unreturned == 0 {
+				return "leave"
+			}
+			s.back[me] = toLeave
+			return "give back"
+		}},
+	}
+	return append(program, givingBack(backs...)...)
 }
 
 func (c credit) model() model[creditState] {
@@ -270,12 +361,12 @@ func (c credit) model() model[creditState] {
 		},
 		rest: func(s *creditState) string {
 			for _, who := range s.waiters {
-				if who != 0 && s.sent-s.consumed <= c.limit/2 && !(c.keeps && s.late) {
+				if who != 0 && s.sent-s.consumed <= c.limit/2 {
 					return "a sender waits though there is room"
 				}
 			}
-			if s.lock != 0 {
-				return "the turn is taken"
+			if s.lock != 0 || s.receiving != 0 {
+				return "a turn is taken"
 			}
 			return ""
 		},
@@ -301,7 +392,7 @@ func TestExploreCredit(t *testing.T) {
 		{"giveBack asks first and returns later", steps{
 			"giveBack: returned.Store": goes[creditState](next),
 			"giveBack: starved.Load": func(s *creditState, _ int) target {
-				if !s.starved {
+				if s.back[2] = 0; !s.starved {
 					return "late"
 				}
 				s.asking = true
@@ -328,12 +419,14 @@ func TestExploreCredit(t *testing.T) {
 		{name: "stream, woken first", prefersWake: true, limit: 2, each: 2, quota: 4},
 		{name: "stream of one", limit: 1, each: 2, quota: 4},
 		{name: "receiver", limit: 2, each: 2, quota: 4, returnEvery: 1},
-		{name: "receiver, limit of four", limit: 4, each: 3, quota: 6, returnEvery: 2},
+		{name: "receiver, limit of three", limit: 3, each: 2, quota: 4, returnEvery: 2},
 	} {
 		c.model().holds(t)
 		withoutCanceller(c.model()).holds(t)
 	}
-	// A byte mark is met long before half of the limit on messages.
-	credit{name: "receiver that stops", limit: 2, each: 2, quota: 2, returnEvery: 100, keeps: true}.model().holds(t,
-		mutation[creditState]{"Pop does not ask", steps{"Pop: starved.Load": goes[creditState]("drain")}})
+	// A byte mark is met long before half of the limit on messages, and the receiver does not look again.
+	stops := credit{name: "receiver that stops", limit: 2, each: 2, quota: 2, returnEvery: 100}
+	stops.model().holds(t,
+		mutation[creditState]{"nobody asks for credit", steps{"Owes: post": goes[creditState]("third")}},
+		mutation[creditState]{"the receiver does not look at its mail", steps{"unlock: in: mailed.Load": goes[creditState]("drain")}})
 }

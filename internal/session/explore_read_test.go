@@ -362,18 +362,19 @@ func TestExploreReading(t *testing.T) {
 		}
 		if !led {
 			processes["peer"] = peer(messages+1, false)
-			readers("loop, three messages", messages+1, processes).holds(t)
+			readers("loop, three messages", messages+1, processes).holds(t,
+				mutation[readerState]{"an edge while it goes idle is missed", readSteps{"idle: readEdge.Load": goes[readerState]("idling")}},
+				mutation[readerState]{"the edge is cleared after the read", readSteps{"read: readEdge.Load": func(s *readerState, me int) target {
+					s.readEdge = false
+					if s.local[me].short {
+						return "idle"
+					}
+					return "read"
+				}}},
+			)
 			processes["peer"] = peer(messages, false)
 		}
 		readers(name, messages, processes).holds(t,
-			mutation[readerState]{"an edge while it goes idle is missed", readSteps{"idle: readEdge.Load": goes[readerState]("idling")}},
-			mutation[readerState]{"the edge is cleared after the read", readSteps{"read: readEdge.Load": func(s *readerState, me int) target {
-				s.readEdge = false
-				if s.local[me].short {
-					return "idle"
-				}
-				return "read"
-			}}},
 			mutation[readerState]{"room while it pauses is missed", readSteps{"wait: revived.Load": goes[readerState]("waiting")}},
 			mutation[readerState]{"the receiver tells nobody of room", readSteps{
 				"Revive: readState.Load": goes[readerState]("front"), "ReadMore: CompareAndSwap(paused, reading)": goes[readerState](next),

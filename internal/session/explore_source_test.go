@@ -29,7 +29,7 @@ func accesses() []string {
 		"Release", "Ready", "Revive", "PostWrite", "PostRead", "Leave", "Resume", "Read", "Write", "CloseWrite", "Abort", "Close",
 		"tryEnd", "fail", "takeWriting", "handOver", "leaveWriting", "leaveReading", "writeFailed", "drain", "read", "rest", "idle",
 		"wait", "pause", "lost", "finish", "retry", "dial", "carry", "settle", "begun", "Rewind", "Ended", "Detach", "take", "Gather",
-		"Advance", "giveBack", "refresh", "fits", "hold",
+		"Advance", "giveBack", "Repay", "Owes", "refresh", "fits", "hold",
 	}
 }
 
@@ -103,7 +103,7 @@ func followedInPipe() map[string]string {
 	return map[string]string{
 		"*Queue.Claim":    "q.State(); q.Turn(Idle, Posted)",
 		"*Queue.Yield":    "q.Set(Idle); s.mark.Load(); s.next.Load(); q.holding.Load(); p.Release(q); s.mark.Load(); s.next.Load(); q.Turn(Idle, Draining); q.Turn(Posted, Draining)",
-		"*Queue.Fits":     "q.fits(n, byteMark); q.refresh(); q.fits(n, byteMark); q.starved.Load(); q.limitMessages.Load(); q.starved.Store(true); q.refresh(); q.fits(n, byteMark); q.Flush(); q.Claim(); q.Consumer.Ready(q, true)",
+		"*Queue.Fits":     "q.fits(n, byteMark); q.refresh(); q.fits(n, byteMark); q.starved.Load(); q.limitMessages.Load(); q.starved.Store(true); q.refresh(); q.fits(n, byteMark); q.Flush(); q.Claim(); q.Consumer.Ready(q, true); c.Owes(q); q.refresh(); q.fits(n, byteMark)",
 		"*Queue.hold":     "q.State(); q.holding.Store(false); q.holding.Store(true); q.State()",
 		"*Queue.publish":  "q.tail.mark.CompareAndSwap(q.tailMark, mark); s.mark.Store(mark); s.next.Store(nil); q.tail.next.Store(s)",
 		"*Queue.Append":   "q.hold(); q.Flush()",
@@ -112,7 +112,8 @@ func followedInPipe() map[string]string {
 		"*Queue.giveBack": "q.returnedBytes.Load(); q.returned.Store(q.consumed); q.returnedBytes.Store(q.consumedBytes); q.starved.Load(); q.starved.Store(false); q.Producer.Revive(q)",
 		"*Queue.Pop":      "q.starved.Load(); q.giveBack()",
 		"*Queue.Flush":    "",
-		"*Queue.Settle":   "q.giveBack()",
+		"*Queue.Settle":   "q.Repay()",
+		"*Queue.Repay":    "q.giveBack()",
 	}
 }
 
