@@ -13,11 +13,12 @@ import (
 // in which they can happen. The steps are copies of the code, in its words; TestModelsFollowTheCode says when it has moved
 // on without them.
 //
-//	explore_queue_test.go    pipe: claim and yield, credit and revival, segments that the drainer closes
+//	explore_queue_test.go    pipe: claim and yield, segments that the drainer closes and pools
+//	explore_credit_test.go   limits, waiting senders, cancelling
+//	explore_hold_test.go     messages held back while somebody drains
 //	explore_write_test.go    who writes a stream, and its end
 //	explore_read_test.go     who reads a stream
 //	explore_session_test.go  dial, carry, lost, Abort: one Ended
-//	explore_loop_test.go     ioloop: leader, standby, waiters
 
 // op is one step of a process. It changes s and says where to go on.
 type op[S comparable] struct {
