@@ -50,15 +50,24 @@
 //
 // Each is proved by the tests named; bench/README.md has the figures.
 //
-//   - A message arrives whole or not at all: TestHostileCut, TestHostileHalfMultipart.
-//   - In order per pipe, also across a reconnect, and never twice: TestConformanceL3.
-//   - Only to a peer whose handshake has ended; only types that belong together talk: TestRuleT1.
-//   - Never more than the limits in memory, whatever a peer claims: TestHostileFrameLen, TestHostileClaimNoData.
-//   - A cancelled Recv has taken nothing, a cancelled Send has queued nothing.
-//   - Every method of every socket may be called from any goroutine at any time, Close included.
-//   - Close returns when streams, addresses and goroutines are gone, and says how many messages it could not hand over.
-//   - Loss happens only at named points, each counted in Stats: socket.DropReason lists them.
-//   - A peer can never make the process panic, hang or grow without bound.
+//   - A message arrives whole or not at all: TestHostileCut, TestHostileHalfMultipart, TestMessageCutInTheMiddle.
+//   - In order per pipe, also across a reconnect, and never twice: TestConformanceL3, TestMessagesAcrossABreakAtEveryOctet,
+//     TestCrowd.
+//   - Only to a peer whose handshake has ended, and only types that belong together talk: TestWhoTalksToWhom, TestRuleN2,
+//     TestRuleT1.
+//   - Never more than the limits in memory, whatever a peer claims: TestHostileFrameLen, TestHostileClaimNoData,
+//     TestHostileEndlessMultipart, TestHighWaterMarkOfStreams, TestQueueBytes.
+//   - A cancelled Recv has taken nothing, a cancelled Send has queued nothing: TestCancelAtAnyMoment,
+//     TestCancelledRecvTakesNothing.
+//   - Every method of every socket may be called from any goroutine at any time, Close included: TestCloseAtEveryMoment,
+//     TestHostileCloseAnywhere, TestUseAfterClose.
+//   - Close returns when streams, addresses and goroutines are gone, and says how many messages it could not hand over:
+//     TestConformanceL7, TestCloseFreesTheEndpoint, TestSendAndCloseAtOnce, TestLingerIsExact.
+//   - Loss happens only at named points, each counted in Stats (socket.DropReason): TestStats, TestLossOfABurst,
+//     TestLossOfAnAcceptedPipeAtEveryOctet.
+//   - No message waits for another: TestNoMessageWaitsForAnother.
+//   - A peer can never make the process panic, hang or grow without bound: the TestHostile tests.
+//   - Sending and receiving small messages allocates nothing: TestNoAllocations.
 //
 // # Glossary
 //
