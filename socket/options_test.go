@@ -136,8 +136,8 @@ func TestOptionsAreCopied(t *testing.T) {
 		s.link(router, dealer)
 		for range 5 {
 			s.send(dealer, "x")
+			s.want(router, "mine", "x")
 		}
-		s.want(router, "mine", "x")
 	})
 }
 

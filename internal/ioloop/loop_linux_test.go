@@ -90,7 +90,7 @@ type probe struct {
 	waiter   *Waiter
 	hangup   bool
 	led      int
-	readable func() // called first, if set
+	readable atomic.Pointer[func()] // called first, if set
 }
 
 func (p *probe) note(call string) {
@@ -100,8 +100,8 @@ func (p *probe) note(call string) {
 }
 
 func (p *probe) Readable(hangup, led bool) {
-	if p.readable != nil {
-		p.readable()
+	if first := p.readable.Load(); first != nil {
+		(*first)()
 	}
 	buffer := make([]byte, 1000)
 	for {
@@ -642,12 +642,13 @@ func TestReleaseWaitsForTheLeader(t *testing.T) {
 	l := h.home.Loop()
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	p.readable = func() {
+	first := func() {
 		once.Do(func() {
 			close(entered)
 			<-leave
 		})
 	}
+	p.readable.Store(&first)
 	w := newWaiter()
 	result := wait(context.Background(), w, l)
 	own.Write([]byte("x"))
