@@ -23,13 +23,6 @@ import (
 // A scenario of some steps is played, and at one of them something ends: for every step, everything that can end, every
 // socket type, bound and connected.
 
-// hostileAct is one play: a blow at a step, for a kind of socket.
-type hostileAct struct {
-	kind string
-	at   int
-	blow hostileBlow
-}
-
 // hostileBlow is what happens at a step.
 type hostileBlow int
 
@@ -204,7 +197,7 @@ func TestHostileCloseAnywhereInOrder(t *testing.T) {
 				for blow := range hostileBlows {
 					for _, bound := range []bool{true, false} {
 						virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
-							hostilePlayInOrder(t, v, hostileAct{kind, at, blow}, bound)
+							hostilePlayInOrder(t, v, kind, bound, at, blow)
 						})
 					}
 				}
@@ -213,8 +206,7 @@ func TestHostileCloseAnywhereInOrder(t *testing.T) {
 	}
 }
 
-func hostilePlayInOrder(t *testing.T, v *village, act hostileAct, bound bool) {
-	kind, at, blow := act.kind, act.at, act.blow
+func hostilePlayInOrder(t *testing.T, v *village, kind string, bound bool, at int, blow hostileBlow) {
 	s, err := wireNew(kind, v.options(socket.Options{Linger: blow.linger(), SendHWM: 20, ReconnectMin: 10 * time.Millisecond}))
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +259,7 @@ func TestHostileCloseAnywhere(t *testing.T) {
 			for _, kind := range wireTypes() {
 				for at := range 14 {
 					for blow := range hostileBlows {
-						hostilePlayAtOnce(t, c, endpoint[:3], hostileAct{kind, at, blow})
+						hostilePlayAtOnce(t, c, endpoint[:3], kind, at, blow)
 					}
 				}
 			}
@@ -275,8 +267,7 @@ func TestHostileCloseAnywhere(t *testing.T) {
 	})
 }
 
-func hostilePlayAtOnce(t *testing.T, c *socket.Context, scheme string, act hostileAct) {
-	kind, at, blow := act.kind, act.at, act.blow
+func hostilePlayAtOnce(t *testing.T, c *socket.Context, scheme, kind string, at int, blow hostileBlow) {
 	s, err := wireNew(kind, &socket.Options{Context: c, Linger: blow.linger(), SendHWM: 20, ReconnectMin: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

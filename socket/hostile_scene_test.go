@@ -229,7 +229,8 @@ func hostileNew(t *testing.T, kind string, change ...func(*socket.Options)) wire
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			return // it may hang
+			go s.Close() // it may hang
+			return
 		}
 		hostileWithin(t, "Close of the "+kind, func() {
 			var lost *socket.LostError // there are peers that never read

@@ -414,14 +414,16 @@ func TestAcceptBackOff(t *testing.T) {
 			pause = min(2*pause, 250*time.Millisecond)
 		}
 		since(t, start, want, "accepted")
+		synctest.Wait() // the next Accept is under way
 		v.log.mu.Lock()
 		v.log.failing = 1
 		v.log.mu.Unlock()
-		// The next Accept is under way already; the one after it fails, and waits the shortest time.
+		// The one after it fails, and waits the shortest time.
 		v.dial("a").Handshake("PUSH")
 		start = time.Now()
 		v.dial("a").Handshake("PUSH")
 		since(t, start, 5*time.Millisecond, "accepted after one failure")
+		synctest.Wait()
 		v.log.mu.Lock()
 		v.log.failing = 1000
 		v.log.mu.Unlock()
