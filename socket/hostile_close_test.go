@@ -40,6 +40,12 @@ func (b hostileBlow) String() string {
 	return [...]string{"the peer closes", "the peer resets", "Close", "Close that lingers", "the context ends", "the endpoint leaves"}[b]
 }
 
+// hostileStep is where it happens.
+type hostileStep struct {
+	at   int
+	blow hostileBlow
+}
+
 // hostilePlay is one such run.
 type hostilePlay struct {
 	t       *testing.T
@@ -197,7 +203,7 @@ func TestHostileCloseAnywhereInOrder(t *testing.T) {
 				for blow := range hostileBlows {
 					for _, bound := range []bool{true, false} {
 						virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
-							hostilePlayInOrder(t, v, kind, bound, at, blow)
+							hostilePlayInOrder(t, v, kind, bound, hostileStep{at, blow})
 						})
 					}
 				}
@@ -206,7 +212,8 @@ func TestHostileCloseAnywhereInOrder(t *testing.T) {
 	}
 }
 
-func hostilePlayInOrder(t *testing.T, v *village, kind string, bound bool, at int, blow hostileBlow) {
+func hostilePlayInOrder(t *testing.T, v *village, kind string, bound bool, step hostileStep) {
+	at, blow := step.at, step.blow
 	s, err := wireNew(kind, v.options(socket.Options{Linger: blow.linger(), SendHWM: 20, ReconnectMin: 10 * time.Millisecond}))
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +266,7 @@ func TestHostileCloseAnywhere(t *testing.T) {
 			for _, kind := range wireTypes() {
 				for at := range 14 {
 					for blow := range hostileBlows {
-						hostilePlayAtOnce(t, c, endpoint[:3], kind, at, blow)
+						hostilePlayAtOnce(t, c, endpoint[:3], kind, hostileStep{at, blow})
 					}
 				}
 			}
@@ -267,7 +274,8 @@ func TestHostileCloseAnywhere(t *testing.T) {
 	})
 }
 
-func hostilePlayAtOnce(t *testing.T, c *socket.Context, scheme, kind string, at int, blow hostileBlow) {
+func hostilePlayAtOnce(t *testing.T, c *socket.Context, scheme, kind string, step hostileStep) {
+	at, blow := step.at, step.blow
 	s, err := wireNew(kind, &socket.Options{Context: c, Linger: blow.linger(), SendHWM: 20, ReconnectMin: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,9 @@ func TestHostileDescriptorsOut(t *testing.T) {
 			name string
 			busy bool // a good peer is there before the others
 		}{{"with a good peer", true}, {"from the start", false}} {
+			if !c.busy && endpoint[:3] == "ipc" {
+				continue // once is enough
+			}
 			t.Run(c.name, func(t *testing.T) {
 				child := hostileStart(t, endpoint)
 				req := hostileNew(t, "REQ").(*socket.Req)

@@ -142,6 +142,7 @@ func TestHostileSlowLorisListening(t *testing.T) {
 				t.Errorf("dropped after %v, want %v", after, deadline)
 			}
 		}
+		synctest.Wait()
 		if got := dealer.Stats().ProtocolErrors["handshake timeout"]; got != 3 {
 			t.Errorf("%d streams counted", got)
 		}
@@ -173,6 +174,7 @@ func TestHostileNeverPong(t *testing.T) {
 			busy.ReadMessage()
 		}
 		<-ended
+		synctest.Wait()
 		if got := h.router.Stats(); got.ProtocolErrors["heartbeat timeout"] != 1 || len(h.router.Peers()) != 2 {
 			t.Errorf("%+v, %d peers", got, len(h.router.Peers()))
 		}
@@ -192,6 +194,7 @@ func TestHostileTimeToLive(t *testing.T) {
 			raw.closedAfter()
 			since(t, start, time.Duration(tenths)*100*time.Millisecond, "dropped")
 		}
+		synctest.Wait()
 		if got := h.router.Stats().ProtocolErrors["peer time-to-live expired"]; got != 5 {
 			t.Errorf("%d streams counted", got)
 		}
