@@ -135,6 +135,7 @@ type base struct {
 	fair   route.FairQueue // in
 	_      [128]byte
 	closed atomic.Bool
+	gone   chan struct{} // closed when Close has done all
 	home   atomic.Pointer[ioloop.Home]
 	news   news
 	counts counters

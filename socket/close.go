@@ -74,6 +74,7 @@ func (b *base) Close() error {
 		home.Release()
 	}
 	b.context.remove(b)
+	close(b.gone)
 	return errors.Join(failures...)
 }
 

@@ -71,7 +71,12 @@ func (c *Context) Close() error {
 	failures := make([]error, len(open))
 	var wait sync.WaitGroup
 	for i, s := range open {
-		wait.Go(func() { failures[i] = s.Close() })
+		wait.Go(func() {
+			if err := s.Close(); err != net.ErrClosed {
+				failures[i] = err
+			}
+			<-s.gone // somebody else may be closing it
+		})
 	}
 	wait.Wait()
 	return errors.Join(failures...)

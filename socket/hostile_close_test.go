@@ -318,3 +318,32 @@ func hostilePlayAtOnce(t *testing.T, c *socket.Context, scheme, kind string, ste
 	})
 	raw.Close()
 }
+
+// Context.Close returns when all is gone, also what somebody else is closing.
+func TestHostileContextClose(t *testing.T) {
+	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
+		push, err := socket.NewPush(v.options(socket.Options{Linger: time.Minute}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := push.Connect("sim://nobody"); err != nil {
+			t.Fatal(err)
+		}
+		wireSend(t, push, "m")
+		closed := make(chan error, 1)
+		go func() { closed <- push.Close() }()
+		synctest.Wait()
+		if err := v.context.Close(); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-closed:
+			if lostMessages(err) != 1 {
+				t.Error(err)
+			}
+		default:
+			t.Error("Context.Close has returned while its socket lingers")
+			<-closed
+		}
+	})
+}

@@ -101,34 +101,6 @@ func TestHostileLeavers(t *testing.T) {
 	})
 }
 
-// A large message makes room for a single read of a million small ones.
-func TestHostileManyAtOnce(t *testing.T) {
-	const small = 1200000
-	sockettest.Leak(t)
-	pull := hostileBound(t, sockettest.Endpoint("tcp"), "PULL", func(o *socket.Options) { o.RecvHWM, o.RecvBuffer = 1, 4<<20 }).(*socket.Pull)
-	raw := wireDial(t, pull)
-	raw.Handshake("PUSH")
-	raw.Conn.SetDeadline(time.Time{})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		raw.Conn.Write(append(sockettest.Message(make([]byte, 33<<20)), make([]byte, 2*small)...)) // an error shows below
-	}()
-	ctx := wireContext(t)
-	var msg socket.Message
-	if err := pull.RecvInto(ctx, &msg); err != nil || len(msg.Body()) != 33<<20 {
-		t.Fatalf("%d octets, %v", len(msg.Body()), err)
-	}
-	msg = socket.Message{}
-	<-done // all is in the kernel or with us
-	for i := range small {
-		if err := pull.RecvInto(ctx, &msg); err != nil || msg.Len() != 1 || len(msg.Body()) != 0 {
-			t.Fatalf("message %d: %.100q, %v", i, wireFrames(msg), err)
-		}
-	}
-	wireNothing(t, pull)
-}
-
 // An envelope as long as a message may be is not kept once it is answered.
 func TestHostileLongEnvelope(t *testing.T) {
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {

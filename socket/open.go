@@ -28,6 +28,7 @@ func (b *base) open(t traits, p pattern, opts *Options) error {
 		b.context = defaultContext()
 	}
 	b.out.handle, b.in.handle = b.handleOut, b.handleIn
+	b.gone = make(chan struct{})
 	b.members = make(map[*member]struct{})
 	b.listeners = make(map[string]bound)
 	b.connected = make(map[string][]*member)
