@@ -96,7 +96,7 @@ func hostileHeader(flags byte, length uint64) []byte {
 const (
 	hostileRawBytes     = 4500    // that a raw peer takes until its test is over
 	hostileMessageBytes = 1 << 20 // of the target, for these tests
-	hostileCommandBytes = 8<<20 + 64<<10
+	hostileCommandBytes = 4 << 10
 )
 
 // Frames of every length, in every form and state. A claim within the limits costs no memory, one above ends the stream.

@@ -273,3 +273,54 @@ func TestHostileFastReader(t *testing.T) {
 		<-read
 	})
 }
+
+// Commands count like messages: no peer makes a socket hold more than its options allow, with what is not even a message.
+func TestHostileLongCommands(t *testing.T) {
+	const peers = 20
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		for _, kind := range []string{"PULL", "ROUTER", "SUB", "PUB", "XPUB"} {
+			s := hostileBound(t, sockettest.Endpoint(endpoint[:3]), kind, func(o *socket.Options) {
+				o.MessageBytes, o.QueueBytes, o.TopicBytesPerPeer = 1000, 1000, 1000
+			})
+			t.Run(kind, func(t *testing.T) {
+				before := hostileHeap()
+				for range peers {
+					raw := wireDial(t, s)
+					raw.Handshake(wirePeers(kind)[0])
+					octets := hostileHeader(sockettest.FlagCommand|sockettest.FlagLong, 4<<20)
+					hostileWrite(raw, append(octets, make([]byte, 1<<20)...))
+					said, alive := hostileFate(t, raw)
+					if alive || len(said) > 0 {
+						t.Errorf("alive is %v, the socket said %x", alive, said)
+					}
+				}
+				if grown := int(hostileHeap()) - int(before); grown > peers*(64<<10+hostileRawBytes) {
+					t.Errorf("%d peers with half a command take %d octets", peers, grown)
+				}
+			})
+			hostileCounted(t, s, "frame too large", peers)
+		}
+	})
+}
+
+// What a peer says about itself, and nobody asks for, is not kept.
+func TestHostileLongMetadata(t *testing.T) {
+	const peers = 100
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		router := hostileBound(t, endpoint, "ROUTER")
+		t.Run("peers", func(t *testing.T) {
+			before := hostileHeap()
+			for i := range peers {
+				wireDial(t, router).Handshake("DEALER", "Identity", fmt.Sprint("i", i), "X-Story-Of-My-Life", strings.Repeat("s", 60000))
+			}
+			if err := router.WaitPeers(wireContext(t), peers); err != nil {
+				t.Fatal(err)
+			}
+			grown := int(hostileHeap()) - int(before)
+			t.Logf("%d octets per peer, with the raw peer", grown/peers)
+			if grown > peers*(10<<10+hostileRawBytes) {
+				t.Errorf("more than 10 KiB")
+			}
+		})
+	})
+}

@@ -3,6 +3,7 @@
 package socket
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -77,6 +78,7 @@ func (o *owner) Accepted(s *session.Session) bool {
 func (o *owner) Attach(s *session.Session, peer zmtp.Peer) {
 	b := (*base)(o)
 	m := s.End.Socket.(*member)
+	peer.Identity, peer.Properties = bytes.Clone(peer.Identity), nil // nobody asks for the others, which may be long
 	b.table.Lock()
 	m.peer = peer
 	b.table.Unlock()

@@ -36,7 +36,7 @@ func (b *base) open(t traits, p pattern, opts *Options) error {
 		Handshake: zmtp.HandshakeConfig{
 			SocketType: t.name, Identity: o.Identity, SendIdentity: t.sendsIdentity, PeerTypes: t.peers,
 		},
-		Scanner:          o.scanner(),
+		Scanner:          o.scanner(t.subscribable),
 		Send:             o.sendLimits(),
 		Recv:             o.recvLimits(),
 		HandshakeTimeout: o.HandshakeTimeout,

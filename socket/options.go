@@ -101,6 +101,9 @@ const (
 	defaultReconnectMin = 100 * time.Millisecond
 	defaultReconnectMax = 10 * time.Second
 
+	// commandBytes bounds commands other than subscriptions. Those that there are take a few dozen.
+	commandBytes = 4 << 10
+
 	heartbeatTTLMax = 65500 * time.Millisecond
 )
 
@@ -192,8 +195,15 @@ func (o *Options) transport() transport.Config {
 	return transport.Config{SendBuffer: o.SendBuffer, RecvBuffer: o.RecvBuffer, Backlog: o.Backlog, KeepAlive: o.KeepAlive}
 }
 
-func (o *Options) scanner() zmtp.ScannerLimits {
-	return zmtp.ScannerLimits{MessageBytes: int64(o.MessageBytes), MessageFrames: int64(o.MessageFrames)}
+func (o *Options) scanner(subscribable bool) zmtp.ScannerLimits {
+	l := zmtp.ScannerLimits{MessageBytes: int64(o.MessageBytes), MessageFrames: int64(o.MessageFrames)}
+	switch {
+	case !subscribable:
+		l.CommandBytes = commandBytes
+	case o.TopicBytesPerPeer > 0:
+		l.CommandBytes = min(int64(o.TopicBytesPerPeer)+commandBytes, zmtp.CommandBytesMax)
+	}
+	return l
 }
 
 // messageBytes returns the largest message to be sent.
