@@ -148,7 +148,10 @@ func hostileCheck(got socket.Message) (number uint64, err error) {
 func TestHostileBrokenStreams(t *testing.T) {
 	messages := uint64(hostileCount(t, 400))
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {
-		opts := func(o *socket.Options) { o.SendHWM, o.RecvHWM = 20, 20 }
+		opts := func(o *socket.Options) {
+			o.SendHWM, o.RecvHWM = 20, 20
+			o.HeartbeatInterval, o.HeartbeatTimeout = time.Millisecond, time.Minute // PINGs go between messages, never into them
+		}
 		bound := hostileBound(t, endpoint, "DEALER", opts).(*socket.Dealer)
 		bridge := hostileBridgeTo(t, bound.LastEndpoint())
 		connected := hostileNew(t, "DEALER", opts).(*socket.Dealer)
@@ -164,7 +167,11 @@ func TestHostileBrokenStreams(t *testing.T) {
 		mercy := time.AfterFunc(300*time.Millisecond, bridge.mercy)
 		ways.Wait()
 		mercy.Stop()
-		t.Logf("%+v, %+v", connected.Stats(), bound.Stats())
+		for _, stats := range []socket.Stats{connected.Stats(), bound.Stats()} {
+			if t.Logf("%+v", stats); len(stats.ProtocolErrors) > 0 {
+				t.Error("a stream began with something else")
+			}
+		}
 	})
 }
 

@@ -83,6 +83,7 @@ func pair(t testing.TB) (looped descriptor, own *os.File) {
 // probe is a handler that notes what it is told, reads what there is, and wakes who waits.
 type probe struct {
 	stream Stream
+	owner  sync.Mutex // of reading, which whoever closes the stream must have
 
 	mu       sync.Mutex
 	got      []byte
@@ -103,8 +104,10 @@ func (p *probe) Readable(hangup, led bool) {
 	if first := p.readable.Load(); first != nil {
 		(*first)()
 	}
+	p.owner.Lock()
+	defer p.owner.Unlock()
 	buffer := make([]byte, 1000)
-	for {
+	for p.stream != nil {
 		n, err := p.stream.Read(buffer)
 		p.mu.Lock()
 		p.got = append(p.got, buffer[:max(n, 0)]...)
@@ -123,6 +126,16 @@ func (p *probe) Readable(hangup, led bool) {
 		if err != nil || n == 0 {
 			return
 		}
+	}
+}
+
+// end closes the stream.
+func (p *probe) end() {
+	p.owner.Lock()
+	defer p.owner.Unlock()
+	if p.stream != nil {
+		p.stream.Close()
+		p.stream = nil
 	}
 }
 
@@ -184,7 +197,7 @@ func (h *house) attach() (*probe, *os.File) {
 	}
 	h.t.Cleanup(func() {
 		if p.stream != nil {
-			p.stream.Close()
+			p.end()
 		}
 	})
 	return p, own
@@ -484,8 +497,7 @@ func TestSlotsAreReused(t *testing.T) {
 	first, _ := h.attach()
 	old := first.stream.(*native)
 	l := h.home.Loop()
-	first.stream.Close()
-	first.stream = nil
+	first.end()
 	second, own := h.attach()
 	now := second.stream.(*native)
 	if now.slot != old.slot || now.serial == old.serial {
@@ -534,7 +546,7 @@ func TestManyStreamsComeAndGo(t *testing.T) {
 						return
 					}
 				}
-				p.stream.Close()
+				p.end()
 				own.Close()
 			}
 		})
@@ -554,8 +566,7 @@ func TestHomesShareLoops(t *testing.T) {
 			if on(p) != on(first) {
 				t.Fatal("a stream is on another loop though there is room on the first")
 			}
-			p.stream.Close()
-			p.stream = nil
+			p.end()
 			own.Close()
 		}
 	}
@@ -618,8 +629,7 @@ func TestRelease(t *testing.T) {
 		other.Release() // one user is left
 		own.Write([]byte("x"))
 		until(t, "the loop goes on", func() bool { return p.text() == "x" })
-		p.stream.Close()
-		p.stream = nil
+		p.end()
 		own.Close()
 		w.Wake()
 		h.home.Release()
@@ -673,8 +683,7 @@ func TestReleaseWaitsForTheLeader(t *testing.T) {
 	if err := within(t, "the waiter", result); err != nil {
 		t.Error(err)
 	}
-	p.stream.Close()
-	p.stream = nil
+	p.end()
 }
 
 // echo answers each byte until its stream ends. It leads its own loop, as a receiver does.
@@ -780,7 +789,7 @@ func BenchmarkPingPong(b *testing.B) {
 	b.ResetTimer()
 	pingPong(p, left.home.Loop(), func() bool { rounds++; return rounds > b.N })
 	b.StopTimer()
-	p.stream.Close()
+	p.end()
 	q.note("end")
 	q.stream.Abort()
 	q.mu.Lock()
@@ -791,7 +800,7 @@ func BenchmarkPingPong(b *testing.B) {
 		w.Wake()
 	}
 	<-done
-	q.stream.Close()
+	q.end()
 }
 
 // BenchmarkWake is what it takes to end the wait of another goroutine: one that leads, or one that is parked.
@@ -824,8 +833,7 @@ func BenchmarkWake(b *testing.B) {
 			}
 			close(waiters)
 			<-woken
-			p.stream.Close()
-			p.stream = nil
+			p.end()
 		})
 	}
 }
