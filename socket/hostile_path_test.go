@@ -20,17 +20,6 @@ import (
 	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
-// hostileFolder is a fresh folder whose path is short enough for sockets.
-func hostileFolder(t *testing.T) string {
-	t.Helper()
-	folder, err := os.MkdirTemp("", "zwire")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	return folder
-}
-
 // hostileServes checks that a socket bound at a path serves who comes there.
 func hostileServes(t *testing.T, pull wireSocket, path string) {
 	t.Helper()

@@ -261,6 +261,17 @@ func hostileHeap() uint64 {
 	return m.HeapAlloc
 }
 
+// hostileFolder is a fresh folder whose path is short enough for sockets.
+func hostileFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "zwire")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
+}
+
 // hostileDescriptors counts the one it looks with, always. It is zero where the system does not tell.
 func hostileDescriptors() int {
 	entries, _ := os.ReadDir("/proc/self/fd") // none elsewhere
