@@ -38,6 +38,7 @@ func (p *balanced) revive(m *member) {
 func (p *balanced) choose(to *plan, _ []byte, n int) error {
 	if e := p.balance.Next(n, to.byteMark()); e != nil {
 		to.to(e)
+		to.only = p.balance.Len() == 1
 		return nil
 	}
 	if e := p.balance.Full(); e != nil {

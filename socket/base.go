@@ -43,6 +43,7 @@ type pattern interface {
 // plan is where a message goes and how it changes on the way.
 type plan struct {
 	wait    bool        // the sender can wait
+	only    bool        // while nobody comes or goes, the next message goes there as well
 	frames  int         // of the message
 	targets []*pipe.End // none: it is dropped
 	single  [1]*pipe.End
@@ -117,6 +118,8 @@ type base struct {
 	filter  filter // nil: messages pass as they are
 	config  session.Config
 
+	shortMost int // the largest body that may take the short way
+
 	// Each direction stands on cache lines of its own: a goroutine that sends and one that receives do not meet.
 	_           [128]byte
 	out         turn
@@ -124,6 +127,7 @@ type base struct {
 	sendSpares  ioloop.Waiters   // out
 	plan        plan             // out
 	shared      pipe.Encoder     // out: messages that go to several pipes
+	express     *pipe.Queue      // out: where the last message went and, until further notice, the next one goes
 	sent        uint64           // out
 
 	_           [128]byte

@@ -23,6 +23,7 @@ func (b *base) Disconnect(endpoint string) error {
 		return operationError("disconnect", endpoint, ErrUnknownEndpoint)
 	}
 	b.out.lock()
+	b.express = nil
 	for _, m := range leaving {
 		m.leaving = true
 		if !m.gone {
@@ -58,6 +59,7 @@ func (b *base) Close() error {
 		failures = append(failures, l.Close())
 	}
 	b.out.lock()
+	b.express = nil
 	b.wakeSenders()
 	b.out.unlock()
 	b.in.lock()

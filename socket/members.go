@@ -172,6 +172,7 @@ func (o *owner) Mismatched(end *pipe.End) {
 
 // handleOut does what was posted to the sending side.
 func (b *base) handleOut(l letter) {
+	b.express = nil
 	switch m := l.member; l.subject {
 	case letterOpened:
 		if !m.gone && !m.leaving {

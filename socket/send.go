@@ -40,21 +40,37 @@ func (s sender) TrySend(msg Message) error {
 }
 
 func (b *base) send(ctx context.Context, frames [][]byte, wait bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(frames) == 1 && len(frames[0]) <= b.shortMost {
+		// In a burst the next message goes where the last one went, and nothing is new but its bytes.
+		b.out.mu.Lock()
+		if q := b.express; q != nil && !b.out.mailed.Load() && q.AppendShort(frames[0]) {
+			b.sent++
+			b.out.unlock()
+			return nil
+		}
+		b.out.unlock()
+	}
+	return b.sendLong(ctx, frames, wait)
+}
+
+// sendLong is send for any message at any time.
+func (b *base) sendLong(ctx context.Context, frames [][]byte, wait bool) error {
 	n, err := b.measure(frames)
 	if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	b.out.lock()
+	b.express = nil
 	for {
 		if b.closed.Load() {
 			b.out.unlock()
 			return net.ErrClosed
 		}
 		p := &b.plan
-		p.wait, p.frames, p.head, p.skip, p.targets = wait, len(frames), nil, 0, nil
+		p.wait, p.only, p.frames, p.head, p.skip, p.targets = wait, false, len(frames), nil, 0, nil
 		err := b.pattern.choose(p, frames[0], n)
 		if err == nil {
 			b.deliver(p, frames)
@@ -109,6 +125,9 @@ func (b *base) deliver(p *plan, frames [][]byte) {
 		q.Append(head, rest)
 		if q.Claim() {
 			wake = q
+		} else if p.only && len(head) == 0 && p.skip == 0 && len(b.sendWaiters) == 0 {
+			q.Quicken(pipe.ByteMark)
+			b.express = q
 		}
 	default:
 		c, from, to := b.shared.Encode(head, rest, always)

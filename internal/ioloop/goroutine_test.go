@@ -63,6 +63,8 @@ func (p *plain) Readable(hangup, led bool) {
 func (p *plain) Writable() { p.note("writable") }
 func (p *plain) Flush()    { p.note("flush") }
 
+func (p *plain) Bursting() bool { return false }
+
 func (p *plain) Resume() {
 	p.note("resume")
 	p.read()

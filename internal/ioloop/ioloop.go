@@ -32,6 +32,8 @@ type Handler interface {
 	Writable()
 	// Flush answers PostWrite.
 	Flush()
+	// Bursting reports whether messages are being queued so fast that Flush may wait for other threads to have their turn.
+	Bursting() bool
 	// Resume answers PostRead.
 	Resume()
 }

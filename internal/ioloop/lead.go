@@ -208,6 +208,9 @@ func (f *flusher) post(p posted) {
 	}
 }
 
+// run serves what is posted. A stream whose sender is in the middle of a burst is served when no other thread wants this
+// core: meanwhile the sender fills its queue and writes all of it by itself, in one large piece instead of many small
+// ones. When the sender stops, its core is free to run us.
 func (f *flusher) run(stopping *atomic.Bool) {
 	for {
 		f.mu.Lock()
@@ -215,12 +218,17 @@ func (f *flusher) run(stopping *atomic.Bool) {
 		f.work = f.spare[:0]
 		f.idle = len(work) == 0
 		f.mu.Unlock()
+		gaveWay := false
 		for _, p := range work {
 			if p.read {
 				p.handler.Resume()
-			} else {
-				p.handler.Flush()
+				continue
 			}
+			if !gaveWay && p.handler.Bursting() {
+				giveWay()
+				gaveWay = true
+			}
+			p.handler.Flush()
 		}
 		if len(work) > 0 {
 			clear(work)

@@ -141,7 +141,9 @@ func (p *probe) end() {
 
 func (p *probe) Writable() { p.note("writable") }
 func (p *probe) Flush()    { p.note("flush") }
-func (p *probe) Resume()   { p.note("resume") }
+
+func (p *probe) Bursting() bool { return false }
+func (p *probe) Resume()        { p.note("resume") }
 
 func (p *probe) text() string {
 	p.mu.Lock()

@@ -122,6 +122,10 @@ func (p *poller) yield() int {
 	return p.look()
 }
 
+// giveWay lets other threads that are ready have this core first, of this process or another; with none it returns at
+// once. The scheduler may give our P away meanwhile.
+func giveWay() { syscall.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
+
 // park waits in Go's poller and holds neither thread nor P.
 func (p *poller) park() int {
 	p.found = 0

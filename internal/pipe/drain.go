@@ -18,7 +18,7 @@ func (q *Queue) Waiting() (messages int) {
 	for s := q.head; s != nil; s = s.next.Load() {
 		messages += markMessages(s.mark.Load())
 	}
-	return messages - q.seen
+	return messages - q.seen - q.pops
 }
 
 // step leaves the segment at head, which is drained, for the next one. It reports whether there was one.
@@ -148,6 +148,7 @@ func (q *Queue) Rewind() {
 
 // Discard drops everything that is queued and returns how many messages that were.
 func (q *Queue) Discard() (messages int) {
+	q.count()
 	before := q.consumed
 	for {
 		mark := q.head.mark.Load()

@@ -22,17 +22,15 @@ func (q *Queue) look() bool {
 	for {
 		if end := markEnd(q.head.mark.Load()); end > q.off {
 			q.front = q.head.chunk.Buf[:end]
-			limit := int(q.limitMessages.Load())
-			if limit <= 0 {
-				limit = returnMax
-			}
-			q.returnEvery = (limit + 1) / 2
 			return true
 		}
-		if !q.step() && q.head.next.Load() == nil {
+		if q.head.next.Load() == nil {
 			return false
 		}
+		q.count()
+		q.step()
 		q.front = nil
+		q.expect()
 	}
 }
 
@@ -40,22 +38,52 @@ func (q *Queue) look() bool {
 // of the limit or of the byte mark, with what a starved writer waits for, or when the queue is found empty.
 func (q *Queue) Pop(n int) {
 	q.off += n
-	q.base = q.off
-	q.seen++
-	q.consumed++
-	q.consumedBytes += int64(n)
-	q.unreturned++
-	q.unreturnedBytes += n
-	if q.unreturned >= q.returnEvery || q.unreturnedBytes >= ByteMark/2 || q.starved.Load() && q.satisfies() {
-		q.giveBack()
+	q.pops++
+	if q.pops >= q.popsMost || q.off >= q.offMost || q.starved.Load() {
+		q.count()
+		if q.unreturned >= q.returnEvery() || q.unreturnedBytes >= ByteMark/2 || q.starved.Load() && q.satisfies() {
+			q.giveBack()
+		}
+		q.expect()
 	}
+}
+
+// count counts what has been popped.
+func (q *Queue) count() {
+	if q.pops == 0 {
+		return
+	}
+	bytes := q.off - q.base
+	q.base = q.off
+	q.seen += q.pops
+	q.consumed += int64(q.pops)
+	q.consumedBytes += int64(bytes)
+	q.unreturned += q.pops
+	q.unreturnedBytes += bytes
+	q.pops = 0
+}
+
+// expect sets when Pop must look whether credit is due. Everything is counted.
+func (q *Queue) expect() {
+	q.popsMost = max(1, q.returnEvery()-q.unreturned)
+	q.offMost = q.off + ByteMark/2 - q.unreturnedBytes
+}
+
+// returnEvery is after how many messages a drainer that pops returns credit.
+func (q *Queue) returnEvery() int {
+	limit := int(q.limitMessages.Load())
+	if limit <= 0 {
+		limit = returnMax
+	}
+	return (limit + 1) / 2
 }
 
 // Repay returns the credit of all that has been popped.
 func (q *Queue) Repay() {
-	if q.unreturned > 0 {
+	if q.count(); q.unreturned > 0 {
 		q.giveBack()
 	}
+	q.expect()
 }
 
 // Settle is called by a drainer that found Front empty: it returns all credit and lets go of the chunk.

@@ -117,7 +117,7 @@ func (s *scene) fingerprint() []byte {
 	b := s.state[:0]
 	for _, n := range []int{
 		int(q.state.Load()), int(q.sent), int(q.sentBytes), int(q.granted), int(q.wantMessages), int(q.wantBytes),
-		int(q.returned.Load()), int(q.returnedBytes.Load()), q.off, len(q.front), q.base, q.seen, int(q.consumed),
+		int(q.returned.Load()), int(q.returnedBytes.Load()), q.off, len(q.front), q.base, q.seen, q.pops, q.popsMost, q.offMost, int(q.consumed),
 		int(q.consumedBytes), q.unreturned, len(s.sent), len(s.delivered), s.lost, len(s.gathered), len(s.stream), s.breaks,
 		s.discards, s.empty,
 	} {
@@ -207,6 +207,13 @@ func (s *scene) drain() {
 		s.empty = 0
 		s.draining = !q.Yield()
 	case s.receiver:
+		memory := make([]byte, 10)
+		if s.choose(2) == 1 {
+			if n, ok := q.TakeShort(memory); ok {
+				s.delivered = append(s.delivered, onWire(memory[:n]))
+				return
+			}
+		}
 		b := q.Front()
 		if b == nil {
 			s.empty = 1

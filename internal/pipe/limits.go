@@ -16,8 +16,8 @@ const (
 	// fits the cache, which halves the cost of 10 kB messages.
 	ByteMark = 512 << 10
 
-	// holdMessages and holdBytes bound what a writer holds back while the drainer is at work, and holdAfter is how many
-	// messages in a row must have found it at work before.
+	// holdMessages and holdBytes bound what a writer holds back while a drainer is at work or on its way, and holdAfter is
+	// how many messages in a row must have found one before.
 	holdMessages = 32
 	holdBytes    = 4 << 10
 	holdAfter    = 16

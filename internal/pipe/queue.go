@@ -14,7 +14,7 @@ import (
 // State says who drains a Queue.
 type State uint32
 
-// States of a Queue. The drainer is whoever moved it to Draining.
+// States of a Queue. The drainer is whoever moved it to Draining. Beyond Idle a drainer is at work or will come.
 //
 //	Detached → Idle                  the drainer appears
 //	Idle     → Posted, Draining      a writer (Claim), or a drainer (Yield) that found more
@@ -102,7 +102,7 @@ type Queue struct {
 	encoder      Encoder // of Append
 	held         int     // messages in encoder's chunk from heldFrom on that are not published yet
 	heldFrom     int
-	burst        int  // appends in a row that found the drainer at work
+	burst        int  // appends in a row that found a drainer at work or on its way
 	promised     bool // holding is set
 	sent         int64
 	sentBytes    int64
@@ -110,6 +110,8 @@ type Queue struct {
 	grantedBytes int64
 	wantMessages int64 // revive when returned has reached both; written while starved is false
 	wantBytes    int64
+	room         int // messages and bytes that AppendShort may queue without another look at the limits
+	roomBytes    int
 
 	_       [cacheLine]byte
 	state   atomic.Uint32
@@ -123,10 +125,12 @@ type Queue struct {
 
 	// Drainer.
 	head            *segment
-	off             int      // position in head
-	front           []byte   // head's chunk up to the end of what Front has seen
-	returnEvery     int      // messages popped until credit is returned
-	base            int      // a message boundary in head at or before off; everything before it is returned
+	off             int    // position in head
+	front           []byte // head's chunk up to the end of what Front has seen
+	pops            int    // messages popped that are not counted yet: they stand between base and off
+	popsMost        int    // from so many, or from this offset on, Pop looks whether credit is due
+	offMost         int
+	base            int      // a message boundary in head at or before off; everything before it is counted
 	last            *segment // where Gather ended
 	lastEnd         int      // end of what has been handed out in last
 	lastMessages    int
@@ -197,6 +201,7 @@ func (q *Queue) Room(n int) bool {
 // Fits reports whether the queue has room for one more message of n bytes. byteMark is a lower bound on bytes for a
 // writer that can wait, or 0. A queue that is empty takes any message.
 func (q *Queue) Fits(n, byteMark int) bool {
+	q.room = 0
 	if q.fits(n, byteMark) {
 		return true
 	}
@@ -256,8 +261,8 @@ func (q *Queue) fits(n, byteMark int) bool {
 }
 
 // Append encodes a message behind everything queued: head, which is whole frames with MORE set, or nothing, then frames.
-// It does not look at the limits. While the drainer is at work it publishes several messages at a time, which saves an
-// atomic operation per message and the way of a cache line to the drainer and back; see hold.
+// It does not look at the limits. While a drainer is at work or on its way it publishes several messages at a time, which
+// saves an atomic operation per message and the way of a cache line to the drainer and back; see hold.
 func (q *Queue) Append(head []byte, frames [][]byte) {
 	_, from, to := q.encoder.Encode(head, frames, q.behind)
 	if q.held == 0 {
@@ -274,7 +279,7 @@ func (q *Queue) Append(head []byte, frames [][]byte) {
 // hold reports whether what has been appended may wait for the drainer to ask for it. It asks when it has nothing left
 // (Yield), if it finds holding set; so after setting it we look once more whether it is still there.
 func (q *Queue) hold() bool {
-	if q.State() != Draining {
+	if q.State() <= Idle {
 		q.burst = 0
 		if q.promised {
 			q.promised = false
@@ -290,8 +295,11 @@ func (q *Queue) hold() bool {
 	}
 	q.promised = true
 	q.holding.Store(true)
-	return q.State() == Draining
+	return q.State() > Idle
 }
+
+// Bursting reports whether the writer appends so fast that it holds messages back. Anybody may ask.
+func (q *Queue) Bursting() bool { return q.holding.Load() }
 
 // Flush publishes what Append has held back. It reports whether there was anything.
 func (q *Queue) Flush() bool {

@@ -50,6 +50,8 @@ type rig struct {
 	sent      atomic.Int64
 	delivered atomic.Int64 // and dropped
 	peak      int64        // writer: most messages that were ever queued
+	shortly   int          // writer: messages that went the short way
+	taken     int          // drainer: the same
 }
 
 func (r *rig) Ready(*Queue, bool) { hint(r.ready) }
@@ -132,21 +134,30 @@ func (r *rig) write(random *rand.Rand) error {
 	for i := range r.messages {
 		frames := r.makeMessage(random, i, memory)
 		n := EncodedBytes(nil, frames)
-		for r.writing.Lock(); !r.q.Fits(n, r.byteMark); r.writing.Lock() {
+		r.writing.Lock()
+		short := len(frames) == 1 && len(frames[0]) <= 255 && !r.shared && r.q.AppendShort(frames[0])
+		for !short && !r.q.Fits(n, r.byteMark) {
 			r.writing.Unlock()
 			r.handOut()
 			<-r.revived
+			r.writing.Lock()
 		}
 		r.sizes[i].Store(int64(n))
 		r.sent.Add(1)
-		if r.shared {
+		switch {
+		case short:
+			r.shortly++
+		case r.shared:
 			c, from, to := encoder.Encode(nil, frames, func() bool { return true })
 			r.q.Publish(c, from, to, 1)
-		} else {
+		default:
 			r.q.Append(nil, frames)
+			if random.IntN(4) > 0 {
+				r.q.Quicken(r.byteMark)
+			}
 		}
 		err := r.checkLimits(n)
-		told := r.q.Claim()
+		told := !short && r.q.Claim()
 		r.writing.Unlock()
 		r.handOut()
 		if err != nil {
@@ -256,6 +267,14 @@ func (r *rig) drain(random *rand.Rand) error {
 
 // receive takes a message as a socket does: the memory of a large one, when it can have it.
 func (r *rig) receive(random *rand.Rand) (more bool, err error) {
+	if random.IntN(4) > 0 {
+		memory := [256 + 2]byte{1: 255} // a short header, and what TakeShort leaves of it
+		if n, ok := r.q.TakeShort(memory[2:]); ok {
+			r.taken++
+			memory[1] = byte(n)
+			return true, r.take(memory[:2+n])
+		}
+	}
 	b := r.q.Front()
 	if b == nil {
 		return false, nil
@@ -334,6 +353,8 @@ func TestStress(t *testing.T) {
 		"stream/one":         {limits: Limits{Messages: 1}, sizeMax: 20, frames: 1},
 		"stream/many":        {limits: Limits{Messages: 1000}, sizeMax: 200, frames: 3},
 		"stream/bytes":       {limits: Limits{Messages: 1000, Bytes: 3000}, sizeMax: 5000, frames: 1},
+		"stream/short":       {limits: Limits{Messages: 1000, Bytes: 2000}, sizeMax: 40, frames: 1},
+		"receiver/mark":      {limits: Limits{Messages: 1000}, byteMark: 2000, sizeMax: 40, frames: 1, receiver: true},
 		"stream/breaks":      {limits: Limits{Messages: 7, Bytes: 5000}, sizeMax: 2000, frames: 3, breaks: true, trims: true},
 		"stream/mark":        {limits: Limits{Messages: 1000, Bytes: 1 << 20}, byteMark: 20000, sizeMax: 3000, frames: 3, breaks: true},
 		"stream/shared":      {limits: Limits{Messages: 50}, sizeMax: 3000, frames: 2, shared: true},
@@ -371,7 +392,7 @@ func TestStress(t *testing.T) {
 			if messages, bytes := r.q.Queued(); messages != 0 || bytes != 0 {
 				t.Errorf("%d messages, %d bytes without credit", messages, bytes)
 			}
-			t.Log("at most", r.peak, "were queued")
+			t.Log("at most", r.peak, "were queued;", r.shortly, "went in and", r.taken, "came out the short way")
 		})
 	}
 }

@@ -56,5 +56,8 @@ func (b *LoadBalance) Next(n, byteMark int) *pipe.End {
 	return nil
 }
 
+// Len returns how many ends are not known to be full.
+func (b *LoadBalance) Len() int { return len(b.active) }
+
 // Full returns the end that was last found full, or nil.
 func (b *LoadBalance) Full() *pipe.End { return b.full }

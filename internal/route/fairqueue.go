@@ -42,6 +42,15 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 	return nil, nil
 }
 
+// TakeShort is Front and Pop in one for a message of one short frame, if only one pipe has any and it is as it was: see
+// pipe.Queue.TakeShort.
+func (f *FairQueue) TakeShort(memory []byte) (n int, ok bool) {
+	if len(f.active) != 1 {
+		return 0, false
+	}
+	return f.active[0].In.TakeShort(memory)
+}
+
 // Pop drops the message that Front returned, of n bytes, and passes the turn on.
 func (f *FairQueue) Pop(e *pipe.End, n int) {
 	e.In.Pop(n)

@@ -4,7 +4,7 @@ package session
 
 import "testing"
 
-// holdState is a queue whose senders hold messages back while its drainer is at work.
+// holdState is a queue whose senders hold messages back while its drainer is at work or on its way.
 type holdState struct {
 	pc     [4]int8
 	lock   int8 // 1 + who
@@ -99,14 +99,23 @@ func holder(messages int8) []op[holdState] {
 		return next
 	})
 	p.mail("mail", "append")
-	p.add("append", "hold: State", func(s *holdState, me int) target {
+	p.add("append", "AppendShort", func(s *holdState, me int) target {
+		if s.held == 0 {
+			return next
+		}
+		s.sent++ // whoever holds back first has seen to it that somebody asks
+		s.held++
+		s.did[me]++
+		return "sent"
+	})
+	p.add("", "hold: State", func(s *holdState, me int) target {
 		s.sent++
 		s.held++
 		s.did[me]++
 		switch {
-		case s.q != draining && s.promised:
+		case s.q <= idling && s.promised:
 			return next
-		case s.q != draining:
+		case s.q <= idling:
 			return "flush"
 		case s.promised:
 			return "claim"
@@ -116,7 +125,7 @@ func holder(messages int8) []op[holdState] {
 	p.add("", "hold: holding.Store(false)", func(s *holdState, me int) target { s.promised, s.holding = false, false; return "flush" })
 	p.add("promise", "hold: holding.Store(true)", func(s *holdState, me int) target { s.promised, s.holding = true, true; return next })
 	p.add("", "hold: State again", func(s *holdState, me int) target {
-		if s.q == draining {
+		if s.q > idling {
 			return "claim"
 		}
 		return next

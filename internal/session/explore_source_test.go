@@ -101,26 +101,28 @@ func TestModelsFollowTheCode(t *testing.T) {
 
 func followedInPipe() map[string]string {
 	return map[string]string{
-		"*Queue.Claim":    "q.State(); q.Turn(Idle, Posted)",
-		"*Queue.Yield":    "q.Set(Idle); s.mark.Load(); s.next.Load(); q.holding.Load(); p.Release(q); s.mark.Load(); s.next.Load(); q.Turn(Idle, Draining); q.Turn(Posted, Draining)",
-		"*Queue.Fits":     "q.fits(n, byteMark); q.refresh(); q.fits(n, byteMark); q.starved.Load(); q.limitMessages.Load(); q.starved.Store(true); q.refresh(); q.fits(n, byteMark); q.Flush(); q.Claim(); q.Consumer.Ready(q, true); c.Owes(q); q.refresh(); q.fits(n, byteMark)",
-		"*Queue.hold":     "q.State(); q.holding.Store(false); q.holding.Store(true); q.State()",
-		"*Queue.publish":  "q.tail.mark.CompareAndSwap(q.tailMark, mark); s.mark.Store(mark); s.next.Store(nil); q.tail.next.Store(s)",
-		"*Queue.Append":   "q.hold(); q.Flush()",
-		"*Queue.Rest":     "s.mark.Load(); s.next.Load(); s.mark.CompareAndSwap(mark, mark | markClosed); s.chunk.Release()",
-		"*Queue.step":     "s.next.Load(); s.mark.Load(); s.chunk.Release()",
-		"*Queue.giveBack": "q.returnedBytes.Load(); q.returned.Store(q.consumed); q.returnedBytes.Store(q.consumedBytes); q.starved.Load(); q.starved.Store(false); q.Producer.Revive(q)",
-		"*Queue.Pop":      "q.starved.Load(); q.giveBack()",
-		"*Queue.Flush":    "",
-		"*Queue.Settle":   "q.Repay()",
-		"*Queue.Repay":    "q.giveBack()",
+		"*Queue.Claim":       "q.State(); q.Turn(Idle, Posted)",
+		"*Queue.Yield":       "q.Set(Idle); s.mark.Load(); s.next.Load(); q.holding.Load(); p.Release(q); s.mark.Load(); s.next.Load(); q.Turn(Idle, Draining); q.Turn(Posted, Draining)",
+		"*Queue.Fits":        "q.fits(n, byteMark); q.refresh(); q.fits(n, byteMark); q.starved.Load(); q.limitMessages.Load(); q.starved.Store(true); q.refresh(); q.fits(n, byteMark); q.Flush(); q.Claim(); q.Consumer.Ready(q, true); c.Owes(q); q.refresh(); q.fits(n, byteMark)",
+		"*Queue.hold":        "q.State(); q.holding.Store(false); q.holding.Store(true); q.State()",
+		"*Queue.publish":     "q.tail.mark.CompareAndSwap(q.tailMark, mark); s.mark.Store(mark); s.next.Store(nil); q.tail.next.Store(s)",
+		"*Queue.Append":      "q.hold(); q.Flush()",
+		"*Queue.Rest":        "s.mark.Load(); s.next.Load(); s.mark.CompareAndSwap(mark, mark | markClosed); s.chunk.Release()",
+		"*Queue.step":        "s.next.Load(); s.mark.Load(); s.chunk.Release()",
+		"*Queue.giveBack":    "q.returnedBytes.Load(); q.returned.Store(q.consumed); q.returnedBytes.Store(q.consumedBytes); q.starved.Load(); q.starved.Store(false); q.Producer.Revive(q)",
+		"*Queue.AppendShort": "",
+		"*Queue.Pop":         "q.starved.Load(); q.starved.Load(); q.giveBack()",
+		"*Queue.TakeShort":   "q.starved.Load()",
+		"*Queue.Flush":       "",
+		"*Queue.Settle":      "q.Repay()",
+		"*Queue.Repay":       "q.giveBack()",
 	}
 }
 
 func followedHere() map[string]string {
 	return map[string]string{
 		"*Session.Ready":     "s.link.Load(); l.lastDirect.Load(); q.Turn(pipe.Posted, pipe.Draining); l.lastDirect.Store(now); l.drain(true); l.stream.PostWrite()",
-		"*Session.Steal":     "s.link.Load(); s.End.Out.Turn(pipe.Posted, pipe.Draining); l.lastDirect.Store(int64(time.Since(epoch))); l.drain(true)",
+		"*Session.Steal":     "s.link.Load(); s.End.Out.Turn(pipe.Posted, pipe.Draining); l.drain(true); l.lastDirect.Store(int64(time.Since(epoch)))",
 		"*link.Flush":        "l.s.End.Out.Turn(pipe.Posted, pipe.Draining); l.drain(false)",
 		"*link.Writable":     "l.writeEdge.Store(true); l.s.End.Out.Turn(pipe.Blocked, pipe.Draining); l.drain(false); l.mu.Lock(); l.mu.Unlock()",
 		"*link.drain":        "l.dead.Load(); l.handOver(); l.finishing.Load(); l.control.held.Load(); l.leaveWriting(pipe.Posted); l.stream.PostWrite(); l.control.take(l.command); q.Gather(l.pieces); l.rest(finishing)",

@@ -40,8 +40,8 @@ func (s *Session) Steal() {
 	if l == nil || !l.stream.Inline() || !s.End.Out.Turn(pipe.Posted, pipe.Draining) {
 		return
 	}
-	l.lastDirect.Store(int64(time.Since(epoch)))
 	l.drain(true)
+	l.lastDirect.Store(int64(time.Since(epoch))) // a burst goes on: its next message is not one to be written alone
 }
 
 // Flush and Writable are the loop's calls.
@@ -50,6 +50,9 @@ func (l *link) Flush() {
 		l.drain(false)
 	}
 }
+
+// Bursting says that a sender will soon be at its mark and write by itself.
+func (l *link) Bursting() bool { return l.s.End.Out.Bursting() }
 
 // Writable says that the stream may take bytes.
 func (l *link) Writable() {
@@ -76,7 +79,7 @@ func (l *link) drain(self bool) {
 			return
 		}
 		finishing := l.finishing.Load() // before the last look at the queue
-		if self && rounds > selfRounds && (l.control.held.Load() || q.Pending()) {
+		if (self && rounds > selfRounds || !self && rounds > 0 && q.Bursting()) && (l.control.held.Load() || q.Pending()) {
 			l.leaveWriting(pipe.Posted)
 			l.stream.PostWrite()
 			return
