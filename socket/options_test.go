@@ -100,8 +100,8 @@ func TestNegativeOptions(t *testing.T) {
 			}
 		}
 	}
-	if checked != 18 {
-		t.Errorf("%d numbers among the options, want 18: is the new one in the table?", checked)
+	if checked != 19 {
+		t.Errorf("%d numbers among the options, want 19: is the new one in the table?", checked)
 	}
 }
 

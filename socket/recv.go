@@ -194,6 +194,7 @@ func (b *base) take(msg *Message, e *pipe.End, encoded []byte) {
 // not.
 func (b *base) awaitMessage(ctx context.Context) error {
 	w := b.recvSpares.Take()
+	w.Poll = b.options.BusyPoll
 	b.recvWaiters = append(b.recvWaiters, w)
 	b.in.unlock()
 	err := w.Wait(ctx, b.home.Load().Loop())

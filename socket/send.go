@@ -167,6 +167,7 @@ func (b *base) steal() bool {
 // awaitRoom sleeps until a pipe may have room. It is called, and returns nil, with the turn held; on error it is not.
 func (b *base) awaitRoom(ctx context.Context) error {
 	w := b.sendSpares.Take()
+	w.Poll = b.options.BusyPoll
 	b.sendWaiters = append(b.sendWaiters, w)
 	b.out.unlock()
 	err := w.Wait(ctx, b.home.Load().Loop())

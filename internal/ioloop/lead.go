@@ -27,8 +27,10 @@ type Loop struct {
 	parked   atomic.Int32           // goroutines that wait for what this loop brings
 	stopping atomic.Bool
 
-	recall   chan struct{}     // cap 1: the standby shall come back
-	runnable [1]metrics.Sample // token holder
+	recall    chan struct{}     // cap 1: the standby shall come back
+	runnable  [1]metrics.Sample // token holder
+	fruitless int               // token holder: polls in a row, in doublings, for which nothing came in time
+	rests     int               // token holder: waits to come that do not poll
 
 	flush flusher
 	gone  sync.WaitGroup
@@ -158,7 +160,7 @@ func (l *Loop) once(w *Waiter) bool {
 			n = l.poll.park()
 		}
 	case !w.ready():
-		n = l.block()
+		n = l.block(w)
 	}
 	l.asleep.Store(false)
 	l.poll.serve(n, w != nil)
@@ -166,13 +168,48 @@ func (l *Loop) once(w *Waiter) bool {
 }
 
 // block waits for a leader, which keeps its P meanwhile: not while somebody else could use it, and not for long.
-func (l *Loop) block() int {
-	if metrics.Read(l.runnable[:]); l.runnable[0].Value.Uint64() > 0 {
+func (l *Loop) block(w *Waiter) int {
+	if l.wanted() {
 		if n := l.poll.yield(); n > 0 {
 			return n
 		}
 	}
+	if n := l.spin(w); n > 0 || w.ready() {
+		return n
+	}
 	return l.poll.blockRaw(leadBlock)
+}
+
+// wanted reports whether a goroutine is ready to run and has no P.
+func (l *Loop) wanted() bool {
+	metrics.Read(l.runnable[:])
+	return l.runnable[0].Value.Uint64() > 0
+}
+
+// spin looks again and again for a while: a core that goes to sleep takes longer to wake than a peer to answer. Unless the
+// waiter asked for it, only while that pays: after each time in vain it lets twice as many waits pass.
+func (l *Loop) spin(w *Waiter) int {
+	limit := w.Poll
+	if limit == 0 {
+		if l.rests > 0 {
+			l.rests--
+			return 0
+		}
+		limit = spinMost
+	}
+	start := time.Now()
+	for looks := 1; !w.ready(); looks++ {
+		if n := l.poll.look(); n > 0 {
+			l.fruitless, l.rests = 0, 0
+			return n
+		}
+		if time.Since(start) > limit || looks%looksKind == 0 && l.wanted() {
+			break
+		}
+	}
+	l.fruitless = min(l.fruitless+1, fruitlessMost)
+	l.rests = 1<<l.fruitless - 1
+	return 0
 }
 
 // interrupt ends the token holder's sleep.

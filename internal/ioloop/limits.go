@@ -20,4 +20,11 @@ const (
 	sparesMax = 64
 	// piecesMax bounds one writev.
 	piecesMax = 64
+	// spinMost is how long a leader looks again and again before it blocks: longer than it takes to wake a core that sleeps,
+	// else two peers that wait for each other would never find out that polling pays.
+	spinMost = 50 * time.Microsecond
+	// fruitlessMost bounds how many waits go by, two to that power, before polling is tried again.
+	fruitlessMost = 7
+	// looksKind is after how many looks a leader makes sure that nobody needs its P.
+	looksKind = 8
 )

@@ -717,6 +717,38 @@ func pingPong(p *probe, l *Loop, stop func() bool) int {
 	return rounds
 }
 
+// Polling in vain becomes rare, and is tried again often as soon as it pays.
+func TestPollingBacksOff(t *testing.T) {
+	h := newHouse(t, 1)
+	p, own := h.attach()
+	l := h.home.Loop()
+	until(t, "the token is free", func() bool { return nudge(l) && l.token.CompareAndSwap(false, true) })
+	defer func() {
+		l.token.Store(false)
+		hint(l.recall)
+		p.stream.Abort()
+		own.Close()
+	}()
+	polls := func(waits int) (n int) {
+		for range waits {
+			if l.rests == 0 {
+				n++
+			}
+			l.spin(new(Waiter))
+		}
+		return n
+	}
+	if n := polls(1000); n < 8 || n > 20 {
+		t.Errorf("polled in %d of 1000 waits in vain", n)
+	}
+	own.Write([]byte{1})
+	for l.spin(&Waiter{Poll: time.Second}) == 0 { // who asks for it polls at any time
+	}
+	if n := polls(3); n != 2 {
+		t.Errorf("polled in %d of 3 waits after one that paid", n)
+	}
+}
+
 // kindness: a goroutine that always has work, in turns of 50 µs, beside a ping-pong. Both must get on.
 func TestKindness(t *testing.T) {
 	for _, procs := range []int{1, 2} {

@@ -5,11 +5,14 @@ package ioloop
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // Waiter is a goroutine that sleeps until it is woken, running a loop meanwhile if it can. A wake is a hint: the sleeper
 // looks for itself what there is.
 type Waiter struct {
+	Poll time.Duration // how long to look for what comes before sleeping; 0: as long as it pays
+
 	woken chan struct{} // cap 1
 	done  atomic.Bool   // woken, also when the channel has handed that over already
 	leads atomic.Pointer[Loop]
