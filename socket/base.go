@@ -118,7 +118,7 @@ type base struct {
 	filter  filter // nil: messages pass as they are
 	config  session.Config
 
-	shortMost int // the largest body that may take the short way
+	smallMost int // the largest body that may take the short way
 
 	// Each direction stands on cache lines of its own: a goroutine that sends and one that receives do not meet.
 	_           [128]byte

@@ -10,7 +10,6 @@ import (
 	"github.com/zwire-mq/zwire/internal/ioloop"
 	"github.com/zwire-mq/zwire/internal/pipe"
 	"github.com/zwire-mq/zwire/internal/session"
-	"github.com/zwire-mq/zwire/internal/wire"
 	"github.com/zwire-mq/zwire/internal/zmtp"
 	"github.com/zwire-mq/zwire/transport"
 	"github.com/zwire-mq/zwire/transport/inproc"
@@ -23,7 +22,7 @@ func (b *base) open(t traits, p pattern, opts *Options) error {
 		return err
 	}
 	b.traits, b.pattern, b.options = t, p, o
-	b.shortMost = min(wire.ShortBodyMax, b.options.messageBytes())
+	b.smallMost = min(pipe.SmallBodyMax, b.options.messageBytes())
 	b.filter, _ = p.(filter)
 	b.context = o.Context
 	if b.context == nil {

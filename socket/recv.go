@@ -64,26 +64,24 @@ func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(msg.frames) == 1 {
+	b.in.mu.Lock()
+	if b.in.mailed.Load() {
+		b.in.read()
+	} else if len(msg.frames) == 1 && b.filter == nil && len(b.recvWaiters) == 0 && !b.closed.Load() {
 		// In a burst the next message comes from where the last one came from, and looks like it.
-		b.in.mu.Lock()
-		if b.filter == nil && !b.in.mailed.Load() && len(b.recvWaiters) == 0 && !b.closed.Load() {
-			memory := msg.memory[:cap(msg.memory)]
-			if n, ok := b.fair.TakeShort(memory); ok {
-				msg.frames[0] = memory[:n:n]
-				b.received++
-				b.in.unlock()
-				return nil
-			}
+		memory := msg.memory[:cap(msg.memory)]
+		if n, ok := b.fair.TakeSmall(memory); ok {
+			msg.frames[0] = memory[:n:n]
+			b.received++
+			b.in.unlock()
+			return nil
 		}
-		b.in.unlock()
 	}
 	return b.recvLong(ctx, msg, wait)
 }
 
-// recvLong is recv of any message at any time.
+// recvLong is recv of any message at any time. It is called with the turn held, and returns without.
 func (b *base) recvLong(ctx context.Context, msg *Message, wait bool) error {
-	b.in.lock()
 	for {
 		if b.closed.Load() {
 			b.in.unlock()

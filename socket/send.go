@@ -43,26 +43,25 @@ func (b *base) send(ctx context.Context, frames [][]byte, wait bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(frames) == 1 && len(frames[0]) <= b.shortMost {
+	b.out.mu.Lock()
+	if b.out.mailed.Load() {
+		b.out.read()
+	} else if q := b.express; q != nil && len(frames) == 1 && len(frames[0]) <= b.smallMost && q.AppendSmall(frames[0]) {
 		// In a burst the next message goes where the last one went, and nothing is new but its bytes.
-		b.out.mu.Lock()
-		if q := b.express; q != nil && !b.out.mailed.Load() && q.AppendShort(frames[0]) {
-			b.sent++
-			b.out.unlock()
-			return nil
-		}
+		b.sent++
 		b.out.unlock()
+		return nil
 	}
 	return b.sendLong(ctx, frames, wait)
 }
 
-// sendLong is send for any message at any time.
+// sendLong is send of any message at any time. It is called with the turn held, and returns without.
 func (b *base) sendLong(ctx context.Context, frames [][]byte, wait bool) error {
 	n, err := b.measure(frames)
 	if err != nil {
+		b.out.unlock()
 		return err
 	}
-	b.out.lock()
 	b.express = nil
 	for {
 		if b.closed.Load() {

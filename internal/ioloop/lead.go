@@ -27,16 +27,13 @@ type Loop struct {
 	parked   atomic.Int32           // goroutines that wait for what this loop brings
 	stopping atomic.Bool
 
-	recall    chan struct{}     // cap 1: the standby shall come back
-	runnable  [1]metrics.Sample // token holder
-	fruitless int               // token holder: polls in a row, in doublings, for which nothing came in time
-	rests     int               // token holder: waits to come that do not poll
+	recall   chan struct{}     // cap 1: the standby shall come back
+	runnable [1]metrics.Sample // token holder
+	polling  tenacity          // token holder
 
 	flush flusher
 	gone  sync.WaitGroup
 }
-
-const runnableMetric = "/sched/goroutines/runnable:goroutines"
 
 func newLoop() (*Loop, error) {
 	l := &Loop{recall: make(chan struct{}, 1)}
@@ -181,18 +178,14 @@ func (l *Loop) block(w *Waiter) int {
 }
 
 // wanted reports whether a goroutine is ready to run and has no P.
-func (l *Loop) wanted() bool {
-	metrics.Read(l.runnable[:])
-	return l.runnable[0].Value.Uint64() > 0
-}
+func (l *Loop) wanted() bool { return wanted(&l.runnable) }
 
 // spin looks again and again for a while: a core that goes to sleep takes longer to wake than a peer to answer. Unless the
-// waiter asked for it, only while that pays: after each time in vain it lets twice as many waits pass.
+// waiter asked for it, only while that pays.
 func (l *Loop) spin(w *Waiter) int {
 	limit := w.Poll
 	if limit == 0 {
-		if l.rests > 0 {
-			l.rests--
+		if !l.polling.mayPoll() {
 			return 0
 		}
 		limit = spinMost
@@ -200,15 +193,14 @@ func (l *Loop) spin(w *Waiter) int {
 	start := time.Now()
 	for looks := 1; !w.ready(); looks++ {
 		if n := l.poll.look(); n > 0 {
-			l.fruitless, l.rests = 0, 0
+			l.polling.paid()
 			return n
 		}
 		if time.Since(start) > limit || looks%looksKind == 0 && l.wanted() {
 			break
 		}
 	}
-	l.fruitless = min(l.fruitless+1, fruitlessMost)
-	l.rests = 1<<l.fruitless - 1
+	l.polling.inVain()
 	return 0
 }
 

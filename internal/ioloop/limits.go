@@ -25,6 +25,10 @@ const (
 	spinMost = 50 * time.Microsecond
 	// fruitlessMost bounds how many waits go by, two to that power, before polling is tried again.
 	fruitlessMost = 7
+	// looksMost is how many looks at a word of memory a goroutine makes before it parks: some 50 µs. After so many as
+	// looksCheap it makes sure that nobody needs its P.
+	looksMost  = 100_000
+	looksCheap = 100
 	// looksKind is after how many looks a leader makes sure that nobody needs its P.
 	looksKind = 8
 )

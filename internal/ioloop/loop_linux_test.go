@@ -731,7 +731,7 @@ func TestPollingBacksOff(t *testing.T) {
 	}()
 	polls := func(waits int) (n int) {
 		for range waits {
-			if l.rests == 0 {
+			if l.polling.rests == 0 {
 				n++
 			}
 			l.spin(new(Waiter))

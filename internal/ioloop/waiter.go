@@ -4,6 +4,7 @@ package ioloop
 
 import (
 	"context"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 )
@@ -16,12 +17,17 @@ type Waiter struct {
 	woken chan struct{} // cap 1
 	done  atomic.Bool   // woken, also when the channel has handed that over already
 	leads atomic.Pointer[Loop]
+
+	polls        bool              // this wait may poll
+	paid, inVain bool              // and that came out
+	runnable     [1]metrics.Sample // sleeper
 }
 
 // Waiters are what one socket's waits have left, to be used again. (A pool for all would mix the channels of different
 // synctest bubbles.) Callers hold a lock.
 type Waiters struct {
-	free []*Waiter
+	free    []*Waiter
+	polling tenacity // of waits without a loop
 }
 
 // Take returns a Waiter that nobody has woken.
@@ -29,9 +35,12 @@ func (s *Waiters) Take() *Waiter {
 	if n := len(s.free); n > 0 {
 		w := s.free[n-1]
 		s.free = s.free[:n-1]
+		w.polls = s.polling.mayPoll()
 		return w
 	}
-	return &Waiter{woken: make(chan struct{}, 1)}
+	w := &Waiter{woken: make(chan struct{}, 1)}
+	w.runnable[0].Name = runnableMetric
+	return w
 }
 
 // Put gives a Waiter back. Nobody may wake it any more.
@@ -41,6 +50,13 @@ func (s *Waiters) Put(w *Waiter) {
 	default:
 	}
 	w.done.Store(false)
+	switch {
+	case w.paid:
+		s.polling.paid()
+	case w.inVain:
+		s.polling.inVain()
+	}
+	w.paid, w.inVain = false, false
 	if len(s.free) < sparesMax {
 		s.free = append(s.free, w)
 	}
@@ -65,6 +81,8 @@ func (w *Waiter) Wait(ctx context.Context, l *Loop) error {
 	if l != nil {
 		l.park()
 		defer l.unpark()
+	} else if w.polls && w.spin() {
+		return nil
 	}
 	select {
 	case <-w.woken:

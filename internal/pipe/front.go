@@ -67,6 +67,16 @@ func (q *Queue) count() {
 func (q *Queue) expect() {
 	q.popsMost = max(1, q.returnEvery()-q.unreturned)
 	q.offMost = q.off + ByteMark/2 - q.unreturnedBytes
+	if !q.starved.Load() {
+		return
+	}
+	messages, bytes := q.wantMessages-q.consumed, q.wantBytes-q.consumedBytes
+	if messages > 0 || bytes <= 0 { // if it had both before it asked again, it gets what comes next
+		q.popsMost = min(q.popsMost, int(max(messages, 1)))
+	}
+	if bytes > 0 {
+		q.offMost = min(q.offMost, q.off+int(bytes))
+	}
 }
 
 // returnEvery is after how many messages a drainer that pops returns credit.

@@ -209,7 +209,7 @@ func (s *scene) drain() {
 	case s.receiver:
 		memory := make([]byte, 10)
 		if s.choose(2) == 1 {
-			if n, ok := q.TakeShort(memory); ok {
+			if n, ok := q.TakeSmall(memory); ok {
 				s.delivered = append(s.delivered, onWire(memory[:n]))
 				return
 			}

@@ -18,9 +18,13 @@ const (
 
 	// holdMessages and holdBytes bound what a writer holds back while a drainer is at work or on its way, and holdAfter is
 	// how many messages in a row must have found one before.
-	holdMessages = 32
-	holdBytes    = 4 << 10
+	holdMessages = 64
+	holdBytes    = 16 << 10
 	holdAfter    = 16
+
+	// awaitLooks is how often a drainer looks for what a writer holds back before it asks: some 2 µs, in which a writer at
+	// full speed fills holdMessages.
+	awaitLooks = 2000
 
 	// gatherPieces and gatherBytes bound one write: the kernel takes 1024 pieces, and more than 256 KiB wins nothing.
 	gatherPieces = 64

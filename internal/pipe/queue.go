@@ -110,7 +110,7 @@ type Queue struct {
 	grantedBytes int64
 	wantMessages int64 // revive when returned has reached both; written while starved is false
 	wantBytes    int64
-	room         int // messages and bytes that AppendShort may queue without another look at the limits
+	room         int // messages and bytes that AppendSmall may queue without another look at the limits
 	roomBytes    int
 
 	_       [cacheLine]byte
@@ -209,7 +209,7 @@ func (q *Queue) Fits(n, byteMark int) bool {
 		return true
 	}
 	if !q.starved.Load() { // while it is set the drainer reads the two
-		q.wantMessages, q.wantBytes = math.MinInt64, math.MinInt64
+		q.wantMessages, q.wantBytes = math.MinInt64/2, math.MinInt64/2 // half: differences must not wrap
 		if limit := q.limitMessages.Load(); limit > 0 {
 			q.wantMessages = q.sent - limit/2
 		}

@@ -135,7 +135,7 @@ func (r *rig) write(random *rand.Rand) error {
 		frames := r.makeMessage(random, i, memory)
 		n := EncodedBytes(nil, frames)
 		r.writing.Lock()
-		short := len(frames) == 1 && len(frames[0]) <= 255 && !r.shared && r.q.AppendShort(frames[0])
+		short := len(frames) == 1 && len(frames[0]) <= 255 && !r.shared && r.q.AppendSmall(frames[0])
 		for !short && !r.q.Fits(n, r.byteMark) {
 			r.writing.Unlock()
 			r.handOut()
@@ -268,8 +268,8 @@ func (r *rig) drain(random *rand.Rand) error {
 // receive takes a message as a socket does: the memory of a large one, when it can have it.
 func (r *rig) receive(random *rand.Rand) (more bool, err error) {
 	if random.IntN(4) > 0 {
-		memory := [256 + 2]byte{1: 255} // a short header, and what TakeShort leaves of it
-		if n, ok := r.q.TakeShort(memory[2:]); ok {
+		memory := [256 + 2]byte{1: 255} // a short header, and what TakeSmall leaves of it
+		if n, ok := r.q.TakeSmall(memory[2:]); ok {
 			r.taken++
 			memory[1] = byte(n)
 			return true, r.take(memory[:2+n])

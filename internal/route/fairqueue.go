@@ -31,7 +31,7 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 		if b := e.In.Front(); b != nil {
 			return e, b
 		}
-		if e.Peer != nil && e.Peer.ReadMore() {
+		if e.Peer != nil && e.Peer.ReadMore() || e.Peer == nil && e.In.Await() {
 			continue
 		}
 		e.In.Settle()
@@ -42,13 +42,13 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 	return nil, nil
 }
 
-// TakeShort is Front and Pop in one for a message of one short frame, if only one pipe has any and it is as it was: see
-// pipe.Queue.TakeShort.
-func (f *FairQueue) TakeShort(memory []byte) (n int, ok bool) {
+// TakeSmall is Front and Pop in one for a message of one short frame, if only one pipe has any and it is as it was: see
+// pipe.Queue.TakeSmall.
+func (f *FairQueue) TakeSmall(memory []byte) (n int, ok bool) {
 	if len(f.active) != 1 {
 		return 0, false
 	}
-	return f.active[0].In.TakeShort(memory)
+	return f.active[0].In.TakeSmall(memory)
 }
 
 // Pop drops the message that Front returned, of n bytes, and passes the turn on.

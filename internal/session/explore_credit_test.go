@@ -19,6 +19,7 @@ type creditState struct {
 	starved                      bool
 	returned                     int8
 	consumed, unreturned, wanted int8 // drainer
+	due                          int8 // drainer: up to there it takes the short way
 	asking                       bool // somebody is about to read want
 
 	// The turn of a receiver, and where who gives credit back goes on.
@@ -68,6 +69,13 @@ type credit struct {
 	each        int8 // messages of each sender
 	quota       int8 // what the drainer takes before it stops
 	returnEvery int8 // 0: with every message, as a stream does
+}
+
+// expect is Queue.expect. Who calls it has the turn of the receiver, and so nobody else resets starved.
+func (c credit) expect(s *creditState) {
+	if s.due = s.consumed + c.returnEvery - s.unreturned; s.starved {
+		s.due = min(s.due, max(s.want, s.consumed+1))
+	}
 }
 
 // locking takes the turn and reads the mail, then goes on at a label.
@@ -174,7 +182,8 @@ func (c credit) sender(prefersWake bool) []op[creditState] {
 			}
 			return "give back"
 		}},
-		op[creditState]{"owed", "Owes: Unlock", func(s *creditState, _ int) target { s.receiving = 0; return next }},
+		op[creditState]{"owed", "Owes: expect", func(s *creditState, _ int) target { c.expect(s); return next }},
+		op[creditState]{"", "Owes: Unlock", func(s *creditState, _ int) target { s.receiving = 0; return next }},
 		op[creditState]{"", "Owes: mailed.Load", func(s *creditState, _ int) target {
 			if s.owed {
 				return "owes"
@@ -268,7 +277,7 @@ func givingBack(backs ...target) []op[creditState] {
 
 func (c credit) drainer() []op[creditState] {
 	// Where it goes on, by number.
-	backs := []target{"drain", "pop", "leave"}
+	backs := []target{"drain", "repaid", "popped"}
 	const toPop, toLeave = 1, 2
 	program := []op[creditState]{
 		{"drain", "lock: in", func(s *creditState, me int) target {
@@ -287,17 +296,29 @@ func (c credit) drainer() []op[creditState] {
 				s.owed, s.back[me] = false, toPop
 				return "give back"
 			}
+			if s.owed {
+				c.expect(s)
+			}
 			s.owed = false
-			return next
+			return "pop"
 		}},
-		{"pop", "Pop: consumed", func(s *creditState, me int) target {
+		{"repaid", "Repay: expect", func(s *creditState, _ int) target { c.expect(s); return next }},
+		{"pop", "TakeSmall", func(s *creditState, me int) target {
+			if s.consumed == s.sent || s.consumed+1 >= s.due {
+				return next
+			}
+			s.consumed++
+			s.unreturned++
+			return "leave"
+		}},
+		{"", "Pop: consumed", func(s *creditState, me int) target {
 			s.back[me] = toLeave
 			if s.consumed == s.sent { // Settle
 				if s.unreturned > 0 {
 					return "give back"
 				}
 				s.back[me] = 0
-				return "leave"
+				return "popped"
 			}
 			s.consumed++
 			s.unreturned++
@@ -309,18 +330,19 @@ func (c credit) drainer() []op[creditState] {
 		}},
 		{"", "Pop: starved.Load", func(s *creditState, _ int) target {
 			if !s.starved {
-				return "leave"
+				return "popped"
 			}
 			s.asking = true
 			return next
 		}},
 		{"", "Pop: satisfies", func(s *creditState, me int) target {
 			if s.asking = false; s.consumed < s.want {
-				return "leave"
+				return "popped"
 			}
 			s.back[me] = toLeave
 			return "give back"
 		}},
+		{"popped", "Pop: expect", func(s *creditState, _ int) target { c.expect(s); return next }},
 		{"leave", "unlock: in", func(s *creditState, _ int) target { s.receiving = 0; return next }},
 		{"", "unlock: in: mailed.Load", func(s *creditState, _ int) target {
 			if !s.owed {
@@ -337,7 +359,7 @@ func (c credit) drainer() []op[creditState] {
 		}},
 		{"", "unlock: in: read", func(s *creditState, me int) target {
 			if s.owed = false; s.unreturned == 0 {
-				return "leave"
+				return "popped"
 			}
 			s.back[me] = toLeave
 			return "give back"
@@ -428,5 +450,9 @@ func TestExploreCredit(t *testing.T) {
 	stops := credit{name: "receiver that stops", limit: 2, each: 2, quota: 2, returnEvery: 100}
 	stops.model().holds(t,
 		mutation[creditState]{"nobody asks for credit", steps{"Owes: post": goes[creditState]("third")}},
-		mutation[creditState]{"the receiver does not look at its mail", steps{"unlock: in: mailed.Load": goes[creditState]("drain")}})
+		mutation[creditState]{"the receiver does not look at its mail", steps{"unlock: in: mailed.Load": goes[creditState]("drain")}},
+		mutation[creditState]{"who starves is forgotten on the short way", steps{"Repay: expect": goes[creditState](next), "read: Owed": func(s *creditState, _ int) target {
+			s.owed, s.due = false, 100
+			return "pop"
+		}}})
 }

@@ -99,7 +99,7 @@ func holder(messages int8) []op[holdState] {
 		return next
 	})
 	p.mail("mail", "append")
-	p.add("append", "AppendShort", func(s *holdState, me int) target {
+	p.add("append", "AppendSmall", func(s *holdState, me int) target {
 		if s.held == 0 {
 			return next
 		}

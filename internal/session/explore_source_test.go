@@ -110,11 +110,12 @@ func followedInPipe() map[string]string {
 		"*Queue.Rest":        "s.mark.Load(); s.next.Load(); s.mark.CompareAndSwap(mark, mark | markClosed); s.chunk.Release()",
 		"*Queue.step":        "s.next.Load(); s.mark.Load(); s.chunk.Release()",
 		"*Queue.giveBack":    "q.returnedBytes.Load(); q.returned.Store(q.consumed); q.returnedBytes.Store(q.consumedBytes); q.starved.Load(); q.starved.Store(false); q.Producer.Revive(q)",
-		"*Queue.AppendShort": "",
+		"*Queue.AppendSmall": "",
 		"*Queue.Pop":         "q.starved.Load(); q.starved.Load(); q.giveBack()",
-		"*Queue.TakeShort":   "q.starved.Load()",
+		"*Queue.TakeSmall":   "",
 		"*Queue.Flush":       "",
 		"*Queue.Settle":      "q.Repay()",
+		"*Queue.expect":      "q.starved.Load()",
 		"*Queue.Repay":       "q.giveBack()",
 	}
 }
