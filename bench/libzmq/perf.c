@@ -277,10 +277,14 @@ static void report_latency(const settings *s, int64_t *samples)
     qsort(samples, (size_t)length, sizeof *samples, compare_samples);
     begin_report(s);
     printf("\"count\":%ld,\"oneway_us_mean\":%.3f,\"p50_us\":%.3f,"
-           "\"p99_us\":%.3f,\"p999_us\":%.3f}\n",
+           "\"p99_us\":%.3f,\"p999_us\":%.3f",
            s->count, length > 0 ? sum / (double)length / 2e3 : 0,
            percentile(samples, length, 500), percentile(samples, length, 990),
            percentile(samples, length, 999));
+    static const int others[] = {10, 25, 75, 90, 95};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        printf(",\"p%d_us\":%.3f", others[i], percentile(samples, length, others[i] * 10));
+    printf("}\n");
 }
 
 static void answer_all(void *rep, const settings *s)

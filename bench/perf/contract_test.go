@@ -23,7 +23,8 @@ import (
 // keys are those of each operation that reports.
 func keys() map[string][]string {
 	throughput := []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg"}
-	latency := []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us"}
+	latency := []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us",
+		"p10_us", "p25_us", "p75_us", "p90_us", "p95_us"}
 	return map[string][]string{
 		"thr-pull": throughput, "inproc-thr": throughput,
 		"lat-req": latency, "inproc-lat": latency,
@@ -170,7 +171,7 @@ func checkReport(t *testing.T, output []byte, operation, endpoint string) {
 	if report["count"] == 1.0 || report["allocs_per_msg"] == -1.0 {
 		return // no figures, or libzmq's
 	}
-	for _, key := range []string{"seconds", "msgs_per_s", "oneway_us_mean", "p50_us", "p99_us", "p999_us", "deliveries_per_s", "goroutines"} {
+	for _, key := range []string{"seconds", "msgs_per_s", "oneway_us_mean", "p10_us", "p50_us", "p99_us", "p999_us", "deliveries_per_s", "goroutines"} {
 		if value, given := report[key]; given && value.(float64) <= 0 {
 			t.Errorf("%s is %v", key, value)
 		}

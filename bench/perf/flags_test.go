@@ -88,8 +88,8 @@ func TestSummary(t *testing.T) {
 	}
 	var report latencyReport
 	report.summarize(roundTrips)
-	got := fmt.Sprint(report.Mean, report.P50, report.P99, report.P999)
-	if want := "500.5 500 990 999"; got != want {
+	got := fmt.Sprint(report.Mean, report.P10, report.P25, report.P50, report.P75, report.P90, report.P95, report.P99, report.P999)
+	if want := "500.5 100 250 500 750 900 950 990 999"; got != want {
 		t.Errorf("mean and percentiles are %s, want %s", got, want)
 	}
 	report = latencyReport{}

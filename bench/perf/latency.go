@@ -20,6 +20,11 @@ type latencyReport struct {
 	P50       float64 `json:"p50_us"`
 	P99       float64 `json:"p99_us"`
 	P999      float64 `json:"p999_us"`
+	P10       float64 `json:"p10_us"` // this one and the rest for the distribution
+	P25       float64 `json:"p25_us"`
+	P75       float64 `json:"p75_us"`
+	P90       float64 `json:"p90_us"`
+	P95       float64 `json:"p95_us"`
 }
 
 func latencyReply(ctx context.Context, p *probe) (any, error) {
@@ -99,9 +104,14 @@ func (r *latencyReport) summarize(roundTrips []time.Duration) {
 		sum += roundTrip
 	}
 	r.Mean = halfMicroseconds(sum) / float64(len(roundTrips))
-	r.P50 = halfMicroseconds(percentile(roundTrips, 500))
-	r.P99 = halfMicroseconds(percentile(roundTrips, 990))
-	r.P999 = halfMicroseconds(percentile(roundTrips, 999))
+	for _, quantile := range []struct {
+		perMille int
+		to       *float64
+	}{
+		{100, &r.P10}, {250, &r.P25}, {500, &r.P50}, {750, &r.P75}, {900, &r.P90}, {950, &r.P95}, {990, &r.P99}, {999, &r.P999},
+	} {
+		*quantile.to = halfMicroseconds(percentile(roundTrips, quantile.perMille))
+	}
 }
 
 // percentile takes the nearest rank, without interpolation.
