@@ -48,7 +48,7 @@
 //
 // # Guarantees
 //
-// Each is proved by the tests named; bench/README.md has the figures.
+// Each is proved by the tests named; bench/RESULTS.md has the figures.
 //
 //   - A message arrives whole or not at all: TestHostileCut, TestHostileHalfMultipart, TestMessageCutInTheMiddle.
 //   - In order per pipe, also across a reconnect, and never twice: TestConformanceL3, TestMessagesAcrossABreakAtEveryOctet,

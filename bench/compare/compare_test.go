@@ -228,6 +228,9 @@ func keys() []string {
 	for _, q := range quantiles() {
 		all = append(all, q.key)
 	}
+	for _, d := range drawings() {
+		all = append(all, d.measure.key)
+	}
 	return all
 }
 

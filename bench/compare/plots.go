@@ -3,16 +3,17 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -39,16 +40,16 @@ type curve struct {
 type point struct{ x, y, min, max float64 }
 
 func drawings() []drawing {
-	rate := measure{key: "msgs_per_s", scale: 1}
+	rate := measure{key: "mb_per_s", scale: 1}
 	ours, theirs := curve{zwire, []string{zwire}}, curve{libzmq, []string{libzmq}}
 	best := curve{libzmq, anyLibzmq()}
 	batch, bound := curve{zwireBatch, []string{zwireBatch}}, curve{limit, []string{limit}}
 	busy, conn := curve{zwireBusyPoll, []string{zwireBusyPoll}}, curve{netConn, []string{netConn}}
-	const size, messages, share, trip = "bytes of a message", "messages / s", "share of the exchanges", "half a round trip, µs"
+	const size, megabytes, share, trip = "bytes of a message", "MB / s, bodies alone", "share of the exchanges", "half a round trip, µs"
 	return []drawing{
-		{"throughput-tcp", "Throughput over tcp", size, messages, rate, []curve{ours, best, batch, bound}},
-		{"throughput-ipc", "Throughput over ipc", size, messages, rate, []curve{ours, best, bound}},
-		{"throughput-inproc", "Throughput on inproc", size, messages, rate, []curve{ours, theirs, batch, bound}},
+		{"throughput-tcp", "Throughput over tcp", size, megabytes, rate, []curve{ours, best, batch, bound}},
+		{"throughput-ipc", "Throughput over ipc", size, megabytes, rate, []curve{ours, best, bound}},
+		{"throughput-inproc", "Throughput on inproc", size, megabytes, rate, []curve{ours, theirs, batch, bound}},
 		{"latency-tcp", "Round trip over tcp, 16 B", share, trip, measure{}, []curve{ours, theirs, busy, conn}},
 		{"latency-ipc", "Round trip over ipc, 16 B", share, trip, measure{}, []curve{ours, theirs, busy, conn}},
 		{"latency-inproc", "Round trip on inproc, 16 B", share, trip, measure{}, []curve{ours, theirs, bound}},
@@ -145,7 +146,12 @@ func (d drawing) save(path string, lines []line) error {
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.Y.Tick.Marker = plot.TickerFunc(decades)
 	p.X.Tick.Marker = plot.ConstantTicks(d.ticks(lines))
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.XOffs = true, -vg.Centimeter/2
+	for _, style := range []*text.Style{
+		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle,
+	} {
+		style.Font.Variant = "Sans"
+	}
 	p.Add(plotter.NewGrid())
 	for _, line := range lines {
 		if err := line.addTo(p); err != nil {
@@ -153,11 +159,21 @@ func (d drawing) save(path string, lines []line) error {
 		}
 	}
 	// Room for the legend, and for a plot of a single value.
-	p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*math.Pow(p.Y.Max/p.Y.Min, 0.4)*1.5
+	p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*math.Pow(p.Y.Max/p.Y.Min, 0.35)*1.5
 	if p.X.Min == p.X.Max {
 		p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
 	}
-	return p.Save(plotWidth, plotHeight, path)
+	var drawn bytes.Buffer
+	picture, err := p.WriterTo(plotWidth, plotHeight, "svg")
+	if err != nil {
+		return err
+	}
+	if _, err := picture.WriteTo(&drawn); err != nil {
+		return err
+	}
+	// A browser without the library's own font takes one that is much like it.
+	svg := bytes.ReplaceAll(drawn.Bytes(), []byte("family:Liberation Sans"), []byte("family:Liberation Sans,Arial,sans-serif"))
+	return os.WriteFile(path, svg, 0o644)
 }
 
 func (l line) addTo(p *plot.Plot) error {
@@ -193,14 +209,14 @@ func (d drawing) ticks(lines []line) []plot.Tick {
 	labels := map[float64]string{}
 	for _, line := range lines {
 		for _, point := range line.points {
-			labels[point.x] = fmt.Sprintf("%.0f", point.x)
+			labels[point.x] = plainNumber(point.x)
 		}
 	}
 	if d.measure.key == "" {
 		labels = map[float64]string{}
 		for _, quantile := range quantiles() {
 			if quantile.share >= 0.5 {
-				labels[1/(1-quantile.share)] = strings.TrimSuffix(fmt.Sprintf("%.2f", quantile.share*100), ".00") + " %"
+				labels[1/(1-quantile.share)] = fmt.Sprintf("%g %%", quantile.share*100)
 			}
 		}
 	}

