@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
@@ -14,7 +15,7 @@ const (
 	inprocReported = "inproc"        // what the report calls it
 )
 
-func inprocThroughput(ctx context.Context, p *probe) (any, error) {
+func inprocThroughput(ctx context.Context, p *probe) (figures.Report, error) {
 	pull, err := socket.NewPull(p.options(socket.LingerNone))
 	if err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func inprocThroughput(ctx context.Context, p *probe) (any, error) {
 	return report, errors.Join(<-other, pull.Close())
 }
 
-func inprocLatency(ctx context.Context, p *probe) (any, error) {
+func inprocLatency(ctx context.Context, p *probe) (figures.Report, error) {
 	req, err := socket.NewReq(p.options(socket.LingerNone))
 	if err != nil {
 		return nil, err

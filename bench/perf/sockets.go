@@ -46,6 +46,8 @@ func (p *probe) options(linger time.Duration) *socket.Options {
 		MessageBytes: socket.Unlimited,
 		Linger:       linger,
 		ReconnectMax: reconnectMax,
+		SendBuffer:   p.sendBuffer,
+		RecvBuffer:   p.recvBuffer,
 	}
 }
 
