@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/zwire-mq/zwire/bench/internal/duel"
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 )
 
 // keys are those of each operation that reports.
@@ -59,6 +60,7 @@ func TestOverLoopback(t *testing.T) {
 		duo{"thr-pull", "thr-push", "-size 100000 -count 300 -hwm 0", ""},
 		duo{"lat-rep", "lat-req", "-size 70000 -count 50 -recv iter", ""},
 		duo{"fan-pub", "fan-sub", "-size 100 -count 2000 -subs 3 -recv iter", ""},
+		duo{"thr-pull", "thr-push", "-size 10 -count 20000 -send-buffer 65536 -recv-buffer 65536", "-owned -senders 4"},
 		duo{"thr-pull", "thr-push", "-size 1 -count 1", ""},
 		duo{"lat-rep", "lat-req", "-size 1 -count 1", ""},
 		duo{"fan-pub", "fan-sub", "-size 1 -count 1 -subs 1", ""},
@@ -212,6 +214,79 @@ func TestSubscriptions(t *testing.T) {
 		}
 	}
 	check("zwire/iter", probe, "-recv iter", "inproc://subs")
+}
+
+// TestStandardError looks at what the sides without a report say last.
+func TestStandardError(t *testing.T) {
+	folder := t.TempDir()
+	probe, err := duel.BuildProbe(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yardstick, err := duel.BuildYardstick(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pushing := range map[string]struct {
+		path, flags string
+		balance     bool
+	}{
+		"zwire":    {probe, "", false},
+		"libzmq":   {yardstick, "", false},
+		"balanced": {probe, "-senders 4", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pulling, err := duel.Start(t.Context(), probe, strings.Fields("thr-pull -size 10 -count 5000 -bind tcp://127.0.0.1:*")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			endpoint, err := pulling.Bound()
+			if err != nil {
+				t.Fatal(err)
+			}
+			flags := strings.Fields("thr-push -size 10 -count 5000 " + pushing.flags + " -connect " + endpoint)
+			output, err := exec.CommandContext(t.Context(), pushing.path, flags...).CombinedOutput()
+			if _, pullErr := pulling.Wait(); err != nil || pullErr != nil {
+				t.Fatalf("%q, %v, %v", output, err, pullErr)
+			}
+			lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+			var last figures.CPU
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.CPUSeconds <= 0 {
+				t.Errorf("last line of %q: %+v, %v", lines, last, err)
+			}
+			if !pushing.balance {
+				return
+			}
+			var balance balance
+			if err := json.Unmarshal([]byte(lines[0]), &balance); err != nil || !balance.makesSense(4) {
+				t.Errorf("first line of %q: %+v, %v", lines, balance, err)
+			}
+		})
+	}
+}
+
+func (b *balance) makesSense(senders int) bool {
+	return b.Senders == senders && b.Least >= 0 && b.Least <= 1 && b.Most >= 1 && b.Most <= float64(senders)
+}
+
+func TestInprocBalance(t *testing.T) {
+	probe, err := duel.BuildProbe(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := runAlone(t.Context(), probe, "inproc-thr -size 10 -count 20000 -senders 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		figures.Throughput
+		balance
+	}
+	decoder := json.NewDecoder(bytes.NewReader(output))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&report); err != nil || report.MessagesPerSecond <= 0 || !report.makesSense(3) {
+		t.Errorf("got %q, %v", output, err)
+	}
 }
 
 func runAlone(ctx context.Context, path, arguments string) ([]byte, error) {

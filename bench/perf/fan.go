@@ -64,7 +64,7 @@ func fanPublish(ctx context.Context, p *probe) (figures.Report, error) {
 	if err := pub.WaitSubscribers(ctx, "", p.subscribers); err != nil {
 		return nil, err
 	}
-	if err := p.sendAll(ctx, pub); err != nil {
+	if _, err := p.sendAll(ctx, pub.Send); err != nil {
 		return nil, err
 	}
 	return nil, pub.Close()

@@ -67,6 +67,15 @@ func TestBadFlags(t *testing.T) {
 	}
 }
 
+func TestBalance(t *testing.T) {
+	if got, want := *newBalance([]int{50, 100, 150}), (balance{3, 0.5, 1.5}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, want := *newBalance([]int{0, 1}), (balance{2, 0, 2}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	for _, arguments := range []string{"-help", "--help", "-h", "thr-pull -help", "conns-echo -help"} {
 		var stdout, stderr bytes.Buffer

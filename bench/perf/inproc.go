@@ -28,13 +28,19 @@ func inprocThroughput(ctx context.Context, p *probe) (figures.Report, error) {
 		return nil, err
 	}
 	other := make(chan error, 1)
-	go func() { other <- errors.Join(p.sendAll(ctx, push), push.Close()) }()
+	var balance *balance
+	go func() {
+		var err error
+		balance, err = p.sendAll(ctx, push.Send)
+		other <- errors.Join(err, push.Close())
+	}()
 	report, err := p.measureThroughput(ctx, pull)
 	if err != nil {
 		return nil, err
 	}
 	report.Operation, report.Endpoint = "inproc-thr", inprocReported
-	return report, errors.Join(<-other, pull.Close())
+	err = <-other
+	return &balancedThroughput{*report, balance}, errors.Join(err, pull.Close())
 }
 
 func inprocLatency(ctx context.Context, p *probe) (figures.Report, error) {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"runtime"
 	"time"
 
@@ -35,8 +36,14 @@ func throughputPush(ctx context.Context, p *probe) (figures.Report, error) {
 	if err := push.Connect(p.endpoint); err != nil {
 		return nil, err
 	}
-	if err := p.sendAll(ctx, push); err != nil {
+	balance, err := p.sendAll(ctx, p.sendWay(push))
+	if err != nil {
 		return nil, err
+	}
+	if balance != nil {
+		if err := json.NewEncoder(p.stderr).Encode(balance); err != nil {
+			return nil, err
+		}
 	}
 	return nil, push.Close()
 }
