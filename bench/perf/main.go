@@ -29,6 +29,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
@@ -47,7 +48,7 @@ type probe struct {
 // An outcome may hold both: a report that counts what was lost is printed, and
 // the run has failed.
 type outcome struct {
-	report any
+	report figures.Report
 	err    error
 }
 
@@ -65,10 +66,14 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		return exitBadFlags
 	}
 	result := execute(operation, settings, stderr)
-	if result.report != nil {
+	switch {
+	case result.report != nil:
+		result.report.TakeCPU()
 		if err := json.NewEncoder(stdout).Encode(result.report); err != nil {
 			result.err = errors.Join(result.err, err)
 		}
+	case result.err == nil:
+		figures.PrintCPU(stderr)
 	}
 	if result.err != nil {
 		fmt.Fprintf(stderr, "perf: %s: %v\n", operation.name, result.err)
