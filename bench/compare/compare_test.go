@@ -295,12 +295,12 @@ func TestMissingStays(t *testing.T) {
 // what comes out.
 func TestMeasure(t *testing.T) {
 	folder := t.TempDir()
-	s := settings{rounds: 1, seconds: 0.001, only: "^tcp mixed 10 B$|^tcp idle peers 10$|^inproc allocations", folder: folder, quick: true}
+	s := settings{rounds: 1, seconds: 0.001, only: "^tcp mixed 10 B$|^tcp idle peers \\d\\d?$|^inproc allocations", folder: folder, quick: true}
 	if err := s.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	page := read(t, filepath.Join(folder, "RESULTS.md"))
-	for _, want := range []string{"A quick run", "libzmq to zwire", "10 idle peers", "Send and Messages", "plots/memory.svg", "load average"} {
+	for _, want := range []string{"A quick run", "libzmq to zwire", " idle peers", "Send and Messages", "plots/memory.svg", "load average"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q:\n%s", want, page)
 		}

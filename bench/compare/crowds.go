@@ -13,7 +13,7 @@ func fans() []contest {
 		fan := func(name, program, flags string) contender {
 			return contender{name, program + " fan-pub" + flags, program + " fan-sub" + flags}
 		}
-		work := fmt.Sprintf("tcp, 100 B, %d subscribers", subscribers)
+		work := fmt.Sprintf("tcp, 100 B, K = %d", subscribers)
 		deliveries := measure{key: "deliveries_per_s", unit: "M/s", scale: 1e-6}
 		all = append(all, contest{
 			name: fmt.Sprintf("tcp fan-out %d", subscribers), transport: "tcp",

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The contests of streams: throughput with all its variants, round trips, and
@@ -256,9 +257,11 @@ func senders() []contest {
 		for _, c := range []contest{tcp, within} {
 			c.plot = ""
 			least := measure{key: "least", unit: "of the mean", scale: 1}
+			transport, _, _ := strings.Cut(c.name, " ")
+			work := transport + ", " + sizeText(size)
 			c.figures = []figure{
-				{tableSenders, c.name, messagesPerSecond(size), together, []string{alone}, "", target},
-				{tableSenders, c.name + ", the least busy of 8", least, together, nil, "", 0.5},
+				{tableSenders, work, messagesPerSecond(size), together, []string{alone}, "", target},
+				{tableSenders, work + ", the least busy of 8", least, together, nil, "", 0.5},
 			}
 			all = append(all, c)
 		}
