@@ -45,7 +45,8 @@ func drawings() []drawing {
 	best := curve{libzmq, anyLibzmq()}
 	batch, bound := curve{zwireBatch, []string{zwireBatch}}, curve{limit, []string{limit}}
 	busy, conn := curve{zwireBusyPoll, []string{zwireBusyPoll}}, curve{netConn, []string{netConn}}
-	const size, megabytes, share, trip = "bytes of a message", "MB / s, bodies alone", "share of the exchanges", "half a round trip, µs"
+	const size, megabytes = "bytes of a message", "MB / s, bodies alone"
+	const share, trip = "share of the exchanges", "half a round trip, µs"
 	return []drawing{
 		{"throughput-tcp", "Throughput over tcp", size, megabytes, rate, []curve{ours, best, batch, bound}},
 		{"throughput-ipc", "Throughput over ipc", size, megabytes, rate, []curve{ours, best, bound}},

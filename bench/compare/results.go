@@ -97,7 +97,8 @@ func (r *results) failures() int {
 func (r *results) writePage(w io.Writer, drawn map[string]bool) {
 	lines := r.verdicts()
 	fmt.Fprintln(w, "# Results")
-	fmt.Fprintln(w, "\nMade by `"+r.Command+"` in `bench/`; do not edit. All data: [RESULTS.json](RESULTS.json); how it is measured: [README.md](README.md).")
+	fmt.Fprintf(w, "\nMade by `%s` in `bench/`; do not edit. All data: [RESULTS.json](RESULTS.json).\n", r.Command)
+	fmt.Fprintln(w, "How it is measured: [README.md](README.md).")
 	if r.Plan.Quick {
 		fmt.Fprintln(w, "\n**A quick run**, with too few and too short measurements to quote.")
 	}
@@ -106,7 +107,8 @@ func (r *results) writePage(w io.Writer, drawn map[string]bool) {
 	fmt.Fprintf(w, "- the run took %.1f minutes\n", r.Minutes)
 	fmt.Fprintf(w, "- %s\n", r.Rounds)
 	fmt.Fprintf(w, "\n%s\n", summary(lines, r.failures()))
-	fmt.Fprintln(w, "\nEach cell is `median [minimum..maximum]` of the runs, which took turns. Of several contenders the one with the better median counts.")
+	fmt.Fprintln(w, "\nA cell is `median [minimum..maximum]` of the runs. The contenders took turns; where libzmq ran with one and with")
+	fmt.Fprintln(w, "two I/O threads, the better median counts.")
 	for _, table := range tables() {
 		var own []verdict
 		for _, line := range lines {
@@ -142,7 +144,8 @@ func summary(lines []verdict, failures int) string {
 			near++
 		}
 	}
-	text := fmt.Sprintf("%d of %d targets are met; %d of the others are within %g of the limit.", met, targets, near, nearLimit)
+	text := fmt.Sprintf("%d of %d targets are met; %d of the others are within a factor of %g of the limit.",
+		met, targets, near, nearLimit)
 	if failures > 0 {
 		text += fmt.Sprintf(" **%d contenders failed**; RESULTS.json has all that they said.", failures)
 	}
