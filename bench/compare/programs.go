@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -42,13 +43,13 @@ func (p *programs) build(ctx context.Context, name string) (string, error) {
 	case "libzmq":
 		return duel.BuildYardstick(ctx, p.folder)
 	case "rivals":
-		path, err := duel.BuildProgram(ctx, p.folder, name, "CGO_ENABLED=1")
-		if err != nil {
-			err = fmt.Errorf("%w\nperhaps Debian packages are missing: %s", err, packages)
+		var flags []string
+		if exec.CommandContext(ctx, "pkg-config", "--exists", "libczmq").Run() != nil {
+			flags = []string{"-tags", "noczmq"} // then only goczmq is missing
 		}
-		return path, err
+		return duel.BuildProgram(ctx, p.folder, name, true, flags...)
 	}
-	return duel.BuildProgram(ctx, p.folder, name, "CGO_ENABLED=0")
+	return duel.BuildProgram(ctx, p.folder, name, false)
 }
 
 // execute runs one process or a pair of them.

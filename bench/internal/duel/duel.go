@@ -36,14 +36,18 @@ func Folder(ctx context.Context) (string, error) {
 
 // BuildProbe builds bench/perf into folder, without cgo, and returns its path.
 func BuildProbe(ctx context.Context, folder string) (string, error) {
-	return BuildProgram(ctx, folder, "perf", "CGO_ENABLED=0")
+	return BuildProgram(ctx, folder, "perf", false)
 }
 
 // BuildProgram builds one program of bench into folder and returns its path.
-func BuildProgram(ctx context.Context, folder, name string, environment ...string) (string, error) {
+func BuildProgram(ctx context.Context, folder, name string, cgo bool, flags ...string) (string, error) {
 	path := filepath.Join(folder, name+"-zwire")
-	build := exec.CommandContext(ctx, "go", "build", "-o", path, benchModule+"/"+name)
-	build.Env = append(os.Environ(), environment...)
+	arguments := append([]string{"build", "-o", path}, flags...)
+	build := exec.CommandContext(ctx, "go", append(arguments, benchModule+"/"+name)...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if cgo {
+		build.Env = append(build.Env, "CGO_ENABLED=1")
+	}
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s/%s: %w\n%s", benchModule, name, err, output)
 	}
