@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,12 +50,10 @@ func TestRowsBelongTogether(t *testing.T) {
 			}
 		}
 	}
+	contests, outcomes := stubResults().held()
 	for _, drawing := range drawings() {
-		for _, curve := range drawing.curves {
-			contests, outcomes := stubResults().held()
-			if len((drawing.lines(contests, outcomes))) != len(drawing.curves) {
-				t.Errorf("%s: a curve has no points, perhaps %s", drawing.name, curve.label)
-			}
+		if lines := drawing.lines(contests, outcomes); len(lines) != len(drawing.curves) {
+			t.Errorf("%s: only %d of %d curves have points", drawing.name, len(lines), len(drawing.curves))
 		}
 	}
 }
@@ -180,6 +177,18 @@ func TestVerdicts(t *testing.T) {
 	} {
 		if got := strings.Join(judge(test.figure, o).cells(), " | "); got != test.want {
 			t.Errorf("\ngot  %s\nwant %s", got, test.want)
+		}
+	}
+}
+
+func TestHalfOfTheMixed(t *testing.T) {
+	cell := func(ratio float64) verdict { return verdict{ours: &side{}, ratio: ratio} }
+	for want, lines := range map[string][]verdict{
+		"2 of 4 do, met.":     {cell(1.2), cell(1.19), cell(3), cell(1)},
+		"1 of 3 do, not met.": {cell(1.2), cell(0.9), {ours: &side{err: errors.New("x")}, ratio: 9}},
+	} {
+		if got := mixedSummary(lines); !strings.HasSuffix(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
@@ -346,7 +355,7 @@ func TestMeasure(t *testing.T) {
 	if strings.Contains(page, "failed") {
 		t.Errorf("something failed:\n%s", page)
 	}
-	if text := read(t, filepath.Join(folder, "RESULTS.json")); !bytes.Contains([]byte(text), []byte(`"samples"`)) {
+	if text := read(t, filepath.Join(folder, "RESULTS.json")); !strings.Contains(text, `"samples"`) {
 		t.Errorf("RESULTS.json: %s", text)
 	}
 }

@@ -66,7 +66,11 @@ func mixedSummary(lines []verdict) string {
 			reached++
 		}
 	}
-	return fmt.Sprintf("At least half of the lines have to reach %g: %d of %d do.", mixedHalf, reached, len(lines))
+	met := "not met"
+	if 2*reached >= len(lines) {
+		met = "met"
+	}
+	return fmt.Sprintf("At least half of the lines have to reach %g: %d of %d do, %s.", mixedHalf, reached, len(lines), met)
 }
 
 // write prints the table, or nothing when none of its contests was held.

@@ -17,7 +17,8 @@ import (
 
 var (
 	throughputKeys = []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg", "cpu_s"}
-	latencyKeys    = []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us", "cpu_s"}
+	latencyKeys    = []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us",
+		"p10_us", "p25_us", "p75_us", "p90_us", "p95_us", "cpu_s"}
 )
 
 func TestInproc(t *testing.T) {
