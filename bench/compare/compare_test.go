@@ -280,7 +280,7 @@ func keys() []string {
 
 // TestRedraw makes everything twice: from a run, and from the file it left.
 func TestRedraw(t *testing.T) {
-	folder := t.TempDir()
+	folder := filepath.Join(t.TempDir(), "new")
 	if err := stubResults().write(folder); err != nil {
 		t.Fatal(err)
 	}

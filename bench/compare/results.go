@@ -38,6 +38,9 @@ func (r *results) write(folder string) error {
 	if err := encoder.Encode(r); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
 	if err := os.WriteFile(filepath.Join(folder, "RESULTS.json"), text.Bytes(), 0o644); err != nil {
 		return err
 	}
