@@ -127,6 +127,7 @@ type base struct {
 	sendSpares  ioloop.Waiters   // out
 	plan        plan             // out
 	shared      pipe.Encoder     // out: messages that go to several pipes
+	untold      *pipe.Queue      // out: its drainer sleeps and is told as soon as the turn is given up
 	express     *pipe.Queue      // out: where the last message went and, until further notice, the next one goes
 	sent        uint64           // out
 

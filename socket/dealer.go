@@ -7,8 +7,8 @@ package socket
 // front.
 type Dealer struct {
 	*base
-	sender
-	receiver
+	bulkSender
+	bulkReceiver
 }
 
 // NewDealer returns a DEALER socket; nil options are the defaults.
@@ -18,5 +18,5 @@ func NewDealer(opts *Options) (*Dealer, error) {
 		return nil, err
 	}
 	p.immediate = b.options.Immediate
-	return &Dealer{b, sender{b}, receiver{b}}, nil
+	return &Dealer{b, bulkSender{sender{b}}, bulkReceiver{receiver{b}}}, nil
 }

@@ -6,8 +6,8 @@ package socket
 // first is gone.
 type Pair struct {
 	*base
-	sender
-	receiver
+	bulkSender
+	bulkReceiver
 }
 
 // NewPair returns a PAIR socket; nil options are the defaults.
@@ -17,7 +17,7 @@ func NewPair(opts *Options) (*Pair, error) {
 		return nil, err
 	}
 	p.immediate = b.options.Immediate
-	return &Pair{b, sender{b}, receiver{b}}, nil
+	return &Pair{b, bulkSender{sender{b}}, bulkReceiver{receiver{b}}}, nil
 }
 
 // paired is balanced over the one peer.

@@ -9,7 +9,7 @@ import "context"
 // nobody has subscribed to is gone.
 type Pub struct {
 	*base
-	sender
+	bulkSender
 	publication
 }
 
@@ -20,7 +20,7 @@ func NewPub(opts *Options) (*Pub, error) {
 	if err := b.open(traits{name: "PUB", peers: []string{"SUB", "XSUB"}, subscribable: true}, p, opts); err != nil {
 		return nil, err
 	}
-	return &Pub{b, sender{b}, publication{p}}, nil
+	return &Pub{b, bulkSender{sender{b}}, publication{p}}, nil
 }
 
 // XPub is a Pub that also receives: subscriptions, as messages of one frame that begins with 1, cancellations, with 0, and
@@ -28,8 +28,8 @@ func NewPub(opts *Options) (*Pub, error) {
 // unless XPubVerbose is set. While more than RecvHWM wait to be received, peers are not listened to.
 type XPub struct {
 	*base
-	sender
-	receiver
+	bulkSender
+	bulkReceiver
 	publication
 }
 
@@ -41,7 +41,7 @@ func NewXPub(opts *Options) (*XPub, error) {
 		return nil, err
 	}
 	p.report(b)
-	return &XPub{b, sender{b}, receiver{b}, publication{p}}, nil
+	return &XPub{b, bulkSender{sender{b}}, bulkReceiver{receiver{b}}, publication{p}}, nil
 }
 
 // publication is what PUB and XPUB have in common for users.

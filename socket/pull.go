@@ -5,7 +5,7 @@ package socket
 // Pull receives from its peers, one message from each in turn (RFC 30). Peers: PUSH.
 type Pull struct {
 	*base
-	receiver
+	bulkReceiver
 }
 
 // NewPull returns a PULL socket; nil options are the defaults.
@@ -14,5 +14,5 @@ func NewPull(opts *Options) (*Pull, error) {
 	if err := b.open(traits{name: "PULL", peers: []string{"PUSH"}, mute: true}, mute{}, opts); err != nil {
 		return nil, err
 	}
-	return &Pull{b, receiver{b}}, nil
+	return &Pull{b, bulkReceiver{receiver{b}}}, nil
 }

@@ -6,7 +6,7 @@ package socket
 // there is none and never drops.
 type Push struct {
 	*base
-	sender
+	bulkSender
 }
 
 // NewPush returns a PUSH socket; nil options are the defaults.
@@ -16,5 +16,5 @@ func NewPush(opts *Options) (*Push, error) {
 		return nil, err
 	}
 	p.immediate = b.options.Immediate
-	return &Push{b, sender{b}}, nil
+	return &Push{b, bulkSender{sender{b}}}, nil
 }

@@ -67,15 +67,9 @@ func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
 	b.in.mu.Lock()
 	if b.in.mailed.Load() {
 		b.in.read()
-	} else if len(msg.frames) == 1 && b.filter == nil && len(b.recvWaiters) == 0 && !b.closed.Load() {
-		// In a burst the next message comes from where the last one came from, and looks like it.
-		memory := msg.memory[:cap(msg.memory)]
-		if n, ok := b.fair.TakeSmall(memory); ok {
-			msg.frames[0] = memory[:n:n]
-			b.received++
-			b.in.unlock()
-			return nil
-		}
+	} else if len(b.recvWaiters) == 0 && !b.closed.Load() && b.fetchSmall(msg) {
+		b.in.unlock()
+		return nil
 	}
 	return b.recvLong(ctx, msg, wait)
 }
@@ -116,6 +110,61 @@ func (b *base) recvLong(ctx context.Context, msg *Message, wait bool) error {
 			return err
 		}
 	}
+}
+
+// bulkReceiver is a receiver whose messages do not depend on what is sent between them.
+type bulkReceiver struct{ receiver }
+
+// RecvBatch is RecvInto for several messages, for less than as many calls cost. It waits for one, until ctx ends, then takes
+// those that are there as well, and returns how many: at least 1 unless msgs is empty or there is an error. Of msgs only
+// those are changed.
+func (r bulkReceiver) RecvBatch(ctx context.Context, msgs []Message) (int, error) {
+	b := r.base
+	if err := ctx.Err(); err != nil || len(msgs) == 0 {
+		return 0, err
+	}
+	b.in.lock()
+	n := b.fetchMany(msgs)
+	if n > 0 {
+		b.passOn()
+		b.in.unlock()
+		return n, nil
+	}
+	if err := b.recvLong(ctx, &msgs[0], true); err != nil {
+		return 0, err
+	}
+	b.in.lock()
+	n = 1 + b.fetchMany(msgs[1:])
+	b.passOn()
+	b.in.unlock()
+	return n, nil
+}
+
+// fetchMany takes messages that are there. The turn is held.
+func (b *base) fetchMany(msgs []Message) (n int) {
+	for n < len(msgs) && !b.closed.Load() && (b.fetchSmall(&msgs[n]) || b.fetchNow(&msgs[n])) {
+		n++
+	}
+	return n
+}
+
+func (b *base) fetchNow(msg *Message) bool {
+	ok, err := b.fetch(msg)
+	return ok && err == nil
+}
+
+// fetchSmall takes a message that comes from where the last one came from, and looks like it.
+func (b *base) fetchSmall(msg *Message) bool {
+	if len(msg.frames) != 1 || b.filter != nil {
+		return false
+	}
+	memory := msg.memory[:cap(msg.memory)]
+	n, ok := b.fair.TakeSmall(memory)
+	if ok {
+		msg.frames[0] = memory[:n:n]
+		b.received++
+	}
+	return ok
 }
 
 // passOn wakes another receiver if there is more to receive. A queue without more is laid to rest, so that its next

@@ -15,8 +15,8 @@ import (
 // set. Of two peers with one identity the first is served and the other dropped, unless RouterHandover is set.
 type Router struct {
 	*base
-	sender
-	receiver
+	bulkSender
+	bulkReceiver
 }
 
 // NewRouter returns a ROUTER socket; nil options are the defaults.
@@ -26,7 +26,7 @@ func NewRouter(opts *Options) (*Router, error) {
 	if err := b.open(traits{name: "ROUTER", peers: []string{"REQ", "DEALER", "ROUTER"}, sendsIdentity: true}, p, opts); err != nil {
 		return nil, err
 	}
-	return &Router{b, sender{b}, receiver{b}}, nil
+	return &Router{b, bulkSender{sender{b}}, bulkReceiver{receiver{b}}}, nil
 }
 
 // routing sends by identity and signs what it receives.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
+	"github.com/zwire-mq/zwire/internal/wire"
 )
 
 // The path out: Send takes the turn → the pattern chooses pipes that have room → the message is encoded straight into
@@ -57,15 +58,31 @@ func (b *base) send(ctx context.Context, frames [][]byte, wait bool) error {
 
 // sendLong is send of any message at any time. It is called with the turn held, and returns without.
 func (b *base) sendLong(ctx context.Context, frames [][]byte, wait bool) error {
+	err := b.place(ctx, frames, wait)
+	b.leaveOut()
+	return err
+}
+
+// leaveOut gives the turn up and tells the drainer that sleeps.
+func (b *base) leaveOut() {
+	q := b.untold
+	b.untold = nil
+	b.out.unlock()
+	if q != nil {
+		q.Consumer.Ready(q, false)
+	}
+}
+
+// place queues a message, and waits for room if it must. It is called and returns with the turn held, which it gives up
+// while it waits.
+func (b *base) place(ctx context.Context, frames [][]byte, wait bool) error {
 	n, err := b.measure(frames)
 	if err != nil {
-		b.out.unlock()
 		return err
 	}
 	b.express = nil
 	for {
 		if b.closed.Load() {
-			b.out.unlock()
 			return net.ErrClosed
 		}
 		p := &b.plan
@@ -76,14 +93,16 @@ func (b *base) sendLong(ctx context.Context, frames [][]byte, wait bool) error {
 			return nil
 		}
 		if err != errFull {
-			b.out.unlock()
 			return err
+		}
+		if b.untold != nil { // who it is may be who makes room
+			b.untold.Consumer.Ready(b.untold, true)
+			b.untold = nil
 		}
 		if b.steal() {
 			continue
 		}
 		if !wait {
-			b.out.unlock()
 			return ErrWouldBlock
 		}
 		if err := b.awaitRoom(ctx); err != nil {
@@ -98,7 +117,7 @@ func (b *base) measure(frames [][]byte) (int, error) {
 		return 0, ErrEmpty
 	}
 	if len(frames) == 1 && len(frames[0]) <= b.options.messageBytes() {
-		return len(frames[0]) + 2, nil
+		return wire.HeaderBytes(len(frames[0])) + len(frames[0]), nil
 	}
 	if limit := b.options.MessageFrames; limit > 0 && len(frames) > limit {
 		return 0, ErrTooLarge
@@ -113,18 +132,22 @@ func (b *base) measure(frames [][]byte) (int, error) {
 	return pipe.EncodedBytes(nil, frames), nil
 }
 
-// deliver queues a message where the plan says, and gives the turn up.
+// deliver queues a message where the plan says. A drainer that sleeps is told now, or by leaveOut.
 func (b *base) deliver(p *plan, frames [][]byte) {
 	b.sent++
-	var wake *pipe.Queue
 	switch head, rest := p.head, frames[p.skip:]; len(p.targets) {
 	case 0:
 	case 1:
 		q := p.targets[0].Out
 		q.Append(head, rest)
-		if q.Claim() {
-			wake = q
-		} else if p.only && len(head) == 0 && p.skip == 0 && len(b.sendWaiters) == 0 {
+		switch {
+		case !q.Claim():
+		case b.untold == nil:
+			b.untold = q
+		default:
+			q.Consumer.Ready(q, true)
+		}
+		if p.only && len(head) == 0 && p.skip == 0 && len(b.sendWaiters) == 0 {
 			q.Quicken(pipe.ByteMark)
 			b.express = q
 		}
@@ -139,10 +162,6 @@ func (b *base) deliver(p *plan, frames [][]byte) {
 	}
 	if len(b.sendWaiters) > 0 {
 		b.wakeSender() // a hint is passed on; who finds no room sleeps again
-	}
-	b.out.unlock()
-	if wake != nil {
-		wake.Consumer.Ready(wake, false)
 	}
 }
 
@@ -163,7 +182,7 @@ func (b *base) steal() bool {
 	return false
 }
 
-// awaitRoom sleeps until a pipe may have room. It is called, and returns nil, with the turn held; on error it is not.
+// awaitRoom sleeps until a pipe may have room. It is called and returns with the turn held.
 func (b *base) awaitRoom(ctx context.Context) error {
 	w := b.sendSpares.Take()
 	w.Poll = b.options.BusyPoll
@@ -179,10 +198,33 @@ func (b *base) awaitRoom(ctx context.Context) error {
 		}
 	}
 	b.sendSpares.Put(w)
-	if err != nil {
-		b.out.unlock()
-	}
 	return err
+}
+
+// bulkSender is a sender whose messages do not depend on what is received between them.
+type bulkSender struct{ sender }
+
+// SendBatch is Send for each of msgs, in order, for less than as many calls cost. It returns how many have been queued: all
+// of them, or fewer and why the next one was not. Messages of other goroutines may come between them only when it waits.
+func (s bulkSender) SendBatch(ctx context.Context, msgs []Message) (int, error) {
+	b := s.base
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	b.out.lock()
+	for i := range msgs {
+		frames := msgs[i].frames
+		if q := b.express; q != nil && len(frames) == 1 && len(frames[0]) <= b.smallMost && q.AppendSmall(frames[0]) {
+			b.sent++
+			continue
+		}
+		if err := b.place(ctx, frames, true); err != nil {
+			b.leaveOut()
+			return i, err
+		}
+	}
+	b.leaveOut()
+	return len(msgs), nil
 }
 
 // wakeSender hints at the sender that has waited longest. The turn is held.

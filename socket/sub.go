@@ -7,7 +7,7 @@ package socket
 // which makes them, not this socket, drop what is too much.
 type Sub struct {
 	*base
-	receiver
+	bulkReceiver
 	subscription
 }
 
@@ -18,7 +18,7 @@ func NewSub(opts *Options) (*Sub, error) {
 	if err := b.open(traits{name: "SUB", peers: []string{"PUB", "XPUB"}, mute: true}, p, opts); err != nil {
 		return nil, err
 	}
-	return &Sub{b, receiver{b}, subscription{&p.subscribing}}, nil
+	return &Sub{b, bulkReceiver{receiver{b}}, subscription{&p.subscribing}}, nil
 }
 
 // XSub receives what its subscriptions bring, without filtering it again, and sends messages upstream to all peers: a
@@ -27,8 +27,8 @@ func NewSub(opts *Options) (*Sub, error) {
 // counted.
 type XSub struct {
 	*base
-	sender
-	receiver
+	bulkSender
+	bulkReceiver
 	subscription
 }
 
@@ -39,7 +39,7 @@ func NewXSub(opts *Options) (*XSub, error) {
 	if err := b.open(traits{name: "XSUB", peers: []string{"PUB", "XPUB"}}, p, opts); err != nil {
 		return nil, err
 	}
-	return &XSub{b, sender{b}, receiver{b}, subscription{p}}, nil
+	return &XSub{b, bulkSender{sender{b}}, bulkReceiver{receiver{b}}, subscription{p}}, nil
 }
 
 // subscription is what SUB and XSUB have in common for users.

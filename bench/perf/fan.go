@@ -64,8 +64,11 @@ func fanPublish(ctx context.Context, p *probe) (figures.Report, error) {
 	if err := pub.WaitSubscribers(ctx, "", p.subscribers); err != nil {
 		return nil, err
 	}
-	if _, err := p.sendAll(ctx, pub.Send); err != nil {
-		return nil, err
+	message := socket.NewMessage(make([]byte, p.size))
+	for range p.count {
+		if err := pub.Send(ctx, message); err != nil {
+			return nil, err
+		}
 	}
 	return nil, pub.Close()
 }

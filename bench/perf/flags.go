@@ -231,10 +231,6 @@ func (s *settings) checkWays(operation operation) error {
 		return errors.New("-batch is less than 1")
 	case s.sendBuffer < 0 || s.recvBuffer < 0:
 		return errors.New("-send-buffer or -recv-buffer is negative")
-	case s.batch > 1:
-		return errors.New("-batch is more than 1: the library has no SendBatch and RecvBatch yet")
-	case s.busyPoll:
-		return errors.New("-busy-poll: the library has no Options.BusyPoll yet")
 	}
 	return nil
 }

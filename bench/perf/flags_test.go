@@ -39,8 +39,6 @@ func TestBadFlags(t *testing.T) {
 		"inproc-thr -size 1 -count 1 -recv-buffer 1",
 		"thr-pull -bind inproc://a -size 1 -count 1 -senders 2",
 		"thr-pull -bind inproc://a -size 1 -count 1 -recv-buffer -1",
-		"thr-pull -bind inproc://a -size 1 -count 1 -batch 2",
-		"thr-pull -bind inproc://a -size 1 -count 1 -busy-poll",
 		"inproc-thr -size -2 -count 1",
 		"inproc-thr -size 2147483648 -count 1",
 		"inproc-thr -size ten -count 1",

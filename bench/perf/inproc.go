@@ -31,7 +31,7 @@ func inprocThroughput(ctx context.Context, p *probe) (figures.Report, error) {
 	var balance *balance
 	go func() {
 		var err error
-		balance, err = p.sendAll(ctx, push.Send)
+		balance, err = p.sendAll(ctx, push)
 		other <- errors.Join(err, push.Close())
 	}()
 	report, err := p.measureThroughput(ctx, pull)

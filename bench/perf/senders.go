@@ -29,33 +29,51 @@ type balancedThroughput struct {
 	*balance
 }
 
-type send func(context.Context, socket.Message) error
-
-// sendWay chooses between Send and SendOwned. The probe never changes a frame,
-// so it may send one any number of times.
-func (p *probe) sendWay(push *socket.Push) send {
-	if p.owned {
-		return push.SendOwned
-	}
-	return push.Send
-}
-
 // sendAll sends count messages. With one sender there is no balance.
-func (p *probe) sendAll(ctx context.Context, send send) (*balance, error) {
-	if p.senders > 1 {
-		return p.sendTogether(ctx, send)
+func (p *probe) sendAll(ctx context.Context, push *socket.Push) (*balance, error) {
+	switch {
+	case p.senders > 1:
+		return p.sendTogether(ctx, push)
+	case p.batch > 1:
+		return nil, p.sendBatches(ctx, push)
 	}
 	message := socket.NewMessage(make([]byte, p.size))
+	if p.owned {
+		return nil, p.sendOwned(ctx, push, message)
+	}
 	for range p.count {
-		if err := send(ctx, message); err != nil {
+		if err := push.Send(ctx, message); err != nil {
 			return nil, err
 		}
 	}
 	return nil, nil
 }
 
+// sendOwned never changes a frame, so it may send one any number of times.
+func (p *probe) sendOwned(ctx context.Context, push *socket.Push, message socket.Message) error {
+	for range p.count {
+		if err := push.SendOwned(ctx, message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *probe) sendBatches(ctx context.Context, push *socket.Push) error {
+	batch := make([]socket.Message, p.batch)
+	for i := range batch {
+		batch[i] = socket.NewMessage(make([]byte, p.size))
+	}
+	for left := p.count; left > 0; left -= p.batch {
+		if _, err := push.SendBatch(ctx, batch[:min(left, p.batch)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sendTogether has every goroutine claim messages until none is left.
-func (p *probe) sendTogether(ctx context.Context, send send) (*balance, error) {
+func (p *probe) sendTogether(ctx context.Context, push *socket.Push) (*balance, error) {
 	var next atomic.Int64 // first message that nobody has claimed
 	var running sync.WaitGroup
 	sent := make([]int, p.senders)
@@ -64,7 +82,7 @@ func (p *probe) sendTogether(ctx context.Context, send send) (*balance, error) {
 	for i := range p.senders {
 		running.Go(func() {
 			<-begin
-			sent[i], errs[i] = p.sendClaimed(ctx, send, &next)
+			sent[i], errs[i] = p.sendClaimed(ctx, push, &next)
 		})
 	}
 	close(begin)
@@ -72,7 +90,7 @@ func (p *probe) sendTogether(ctx context.Context, send send) (*balance, error) {
 	return newBalance(sent), errors.Join(errs...)
 }
 
-func (p *probe) sendClaimed(ctx context.Context, send send, next *atomic.Int64) (sent int, err error) {
+func (p *probe) sendClaimed(ctx context.Context, push *socket.Push, next *atomic.Int64) (sent int, err error) {
 	message := socket.NewMessage(make([]byte, p.size))
 	for {
 		first := int(next.Add(claimed)) - claimed
@@ -80,7 +98,7 @@ func (p *probe) sendClaimed(ctx context.Context, send send, next *atomic.Int64) 
 			return sent, nil
 		}
 		for range min(claimed, p.count-first) {
-			if err := send(ctx, message); err != nil {
+			if err := push.Send(ctx, message); err != nil {
 				return sent, err
 			}
 			sent++

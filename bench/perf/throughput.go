@@ -36,7 +36,7 @@ func throughputPush(ctx context.Context, p *probe) (figures.Report, error) {
 	if err := push.Connect(p.endpoint); err != nil {
 		return nil, err
 	}
-	balance, err := p.sendAll(ctx, p.sendWay(push))
+	balance, err := p.sendAll(ctx, push)
 	if err != nil {
 		return nil, err
 	}
