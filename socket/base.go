@@ -136,6 +136,7 @@ type base struct {
 	recvWaiters []*ioloop.Waiter // in
 	recvSpares  ioloop.Waiters   // in
 	received    uint64           // in
+	plain       bool             // in: messages pass as they are, whoever sent them
 
 	fair   route.FairQueue // in
 	_      [128]byte

@@ -155,7 +155,7 @@ func (b *base) fetchNow(msg *Message) bool {
 
 // fetchSmall takes a message that comes from where the last one came from, and looks like it.
 func (b *base) fetchSmall(msg *Message) bool {
-	if len(msg.frames) != 1 || b.filter != nil {
+	if len(msg.frames) != 1 || !b.plain {
 		return false
 	}
 	memory := msg.memory[:cap(msg.memory)]

@@ -83,6 +83,7 @@ func (p *subscribing) change(subscribe bool, topic string) error {
 	if err != nil || !told {
 		return err
 	}
+	b.plain = b.filter == nil || p.topics.Match(nil) // with the empty topic everything passes
 	p.tell(subscribe, []byte(topic))
 	return nil
 }

@@ -121,18 +121,28 @@ func (f *fan) measure(ctx context.Context) (figures.Report, error) {
 }
 
 func (f *fan) takeAll(ctx context.Context, s *subscriber) error {
-	err := f.receive(ctx, s.sub, f.count, func(message socket.Message) error {
-		if err := checkSize(message, f.size); err != nil {
+	defer func() { s.last = time.Since(f.started) }()
+	if f.iterate {
+		return f.receive(ctx, s.sub, f.count, func(message socket.Message) error { return f.taken(s, message) })
+	}
+	var message socket.Message
+	for range f.count {
+		if err := s.sub.RecvInto(ctx, &message); err != nil {
 			return err
 		}
-		if s.received == 0 && f.waiting.Add(-1) == 0 {
-			f.first.Store(int64(time.Since(f.started)))
+		if err := f.taken(s, message); err != nil {
+			return err
 		}
-		s.received++
-		return nil
-	})
-	s.last = time.Since(f.started)
-	return err
+	}
+	return nil
+}
+
+func (f *fan) taken(s *subscriber, message socket.Message) error {
+	if s.received == 0 && f.waiting.Add(-1) == 0 {
+		f.first.Store(int64(time.Since(f.started)))
+	}
+	s.received++
+	return checkSize(message, f.size)
 }
 
 // watch returns when all subscribers have ended, or when something has come and
