@@ -42,7 +42,7 @@ type pattern interface {
 
 // plan is where a message goes and how it changes on the way.
 type plan struct {
-	wait    bool        // the sender can wait
+	how     manner
 	only    bool        // while nobody comes or goes, the next message goes there as well
 	frames  int         // of the message
 	targets []*pipe.End // none: it is dropped
@@ -58,7 +58,7 @@ func (p *plan) to(e *pipe.End) {
 
 // byteMark is where this sender stops although there is room.
 func (p *plan) byteMark() int {
-	if p.wait {
+	if p.how&toWait != 0 {
 		return pipe.ByteMark
 	}
 	return 0

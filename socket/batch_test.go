@@ -182,3 +182,46 @@ func TestBatchIsSpread(t *testing.T) {
 		}
 	})
 }
+
+// What SendOwned sends without a copy arrives whole, at one peer and at several, also where peers are of different kinds,
+// and in front of and behind messages that are copied.
+func TestOwnedBodies(t *testing.T) {
+	overStreams(t, func(s *scene) {
+		pub := open(s, socket.NewPub, socket.Options{SendHWM: 1000})
+		near, far, other := open(s, socket.NewSub), open(s, socket.NewSub), open(s, socket.NewSub)
+		stream, inside := s.bind(pub), "inproc://inside"
+		s.ok(pub.Bind(inside))
+		for sub, endpoint := range map[*socket.Sub]string{near: inside, far: stream, other: stream} {
+			s.ok(sub.Subscribe("t"))
+			s.connect(sub, endpoint)
+		}
+		s.ok(pub.WaitSubscribers(s.ctx, "t", 3))
+		sizes := []int{0, 1, 16<<10 - 1, 16 << 10, 20_000, 70_000, 1 << 20, 5, 300_000, 16 << 10}
+		made := func(i int) socket.Message {
+			body := make([]byte, sizes[i])
+			for k := range body {
+				body[k] = byte(i + k*7>>3)
+			}
+			if i%3 == 0 {
+				return socket.NewMessage([]byte("t"), []byte{byte(i)}, body)
+			}
+			return socket.NewMessage(append([]byte("t"), body...))
+		}
+		for i := range sizes {
+			if i == 4 {
+				s.ok(pub.Send(s.ctx, made(i)))
+			} else {
+				s.ok(pub.SendOwned(s.ctx, made(i)))
+			}
+		}
+		for _, sub := range []*socket.Sub{near, far, other} {
+			for i := range sizes {
+				msg, err := sub.Recv(s.ctx)
+				s.ok(err)
+				if !sameMessage(msg, made(i)) {
+					s.Errorf("message %d is another", i)
+				}
+			}
+		}
+	})
+}

@@ -51,7 +51,7 @@ func forward(ctx context.Context, from, to *base) error {
 		if err := from.recv(ctx, &msg, true); err != nil {
 			return err
 		}
-		err := to.send(ctx, msg.frames, true)
+		err := to.send(ctx, msg.frames, toWait)
 		if err != nil && !errors.Is(err, ErrUnroutable) && !errors.Is(err, ErrTooLarge) {
 			return err
 		}

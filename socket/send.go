@@ -19,6 +19,14 @@ import (
 // errFull says that no pipe has room now.
 var errFull = errors.New("socket: full")
 
+// manner is how a message is sent.
+type manner uint8
+
+const (
+	toWait manner = 1 << iota // for room
+	toKeep                    // the message's memory is the library's
+)
+
 // sender is the half of a socket that sends.
 type sender struct{ base *base }
 
@@ -26,21 +34,25 @@ type sender struct{ base *base }
 // again when it returns. It waits for room, until ctx ends: then nothing has been queued. Messages of one goroutine keep
 // their order.
 func (s sender) Send(ctx context.Context, msg Message) error {
-	return s.base.send(ctx, msg.frames, true)
+	return s.base.send(ctx, msg.frames, toWait)
 }
 
-// SendOwned is Send for memory that the caller hands over: frames of msg must never be changed again. The library is
-// free to send them without a copy.
+// SendOwned is Send for memory that the caller hands over: frames of msg must never be changed again. To peers over tcp and
+// ipc a last frame of 16 KiB or more goes without a copy.
 func (s sender) SendOwned(ctx context.Context, msg Message) error {
-	return s.base.send(ctx, msg.frames, true)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.base.out.lock()
+	return s.base.sendLong(ctx, msg.frames, toKeep|toWait)
 }
 
 // TrySend is Send that does not wait: without room it returns ErrWouldBlock.
 func (s sender) TrySend(msg Message) error {
-	return s.base.send(context.Background(), msg.frames, false)
+	return s.base.send(context.Background(), msg.frames, 0)
 }
 
-func (b *base) send(ctx context.Context, frames [][]byte, wait bool) error {
+func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -53,12 +65,12 @@ func (b *base) send(ctx context.Context, frames [][]byte, wait bool) error {
 		b.out.unlock()
 		return nil
 	}
-	return b.sendLong(ctx, frames, wait)
+	return b.sendLong(ctx, frames, how)
 }
 
 // sendLong is send of any message at any time. It is called with the turn held, and returns without.
-func (b *base) sendLong(ctx context.Context, frames [][]byte, wait bool) error {
-	err := b.place(ctx, frames, wait)
+func (b *base) sendLong(ctx context.Context, frames [][]byte, how manner) error {
+	err := b.place(ctx, frames, how)
 	b.leaveOut()
 	return err
 }
@@ -75,7 +87,7 @@ func (b *base) leaveOut() {
 
 // place queues a message, and waits for room if it must. It is called and returns with the turn held, which it gives up
 // while it waits.
-func (b *base) place(ctx context.Context, frames [][]byte, wait bool) error {
+func (b *base) place(ctx context.Context, frames [][]byte, how manner) error {
 	n, err := b.measure(frames)
 	if err != nil {
 		return err
@@ -86,7 +98,7 @@ func (b *base) place(ctx context.Context, frames [][]byte, wait bool) error {
 			return net.ErrClosed
 		}
 		p := &b.plan
-		p.wait, p.only, p.frames, p.head, p.skip, p.targets = wait, false, len(frames), nil, 0, nil
+		p.how, p.only, p.frames, p.head, p.skip, p.targets = how, false, len(frames), nil, 0, nil
 		err := b.pattern.choose(p, frames[0], n)
 		if err == nil {
 			b.deliver(p, frames)
@@ -102,7 +114,7 @@ func (b *base) place(ctx context.Context, frames [][]byte, wait bool) error {
 		if b.steal() {
 			continue
 		}
-		if !wait {
+		if how&toWait == 0 {
 			return ErrWouldBlock
 		}
 		if err := b.awaitRoom(ctx); err != nil {
@@ -135,18 +147,13 @@ func (b *base) measure(frames [][]byte) (int, error) {
 // deliver queues a message where the plan says. A drainer that sleeps is told now, or by leaveOut.
 func (b *base) deliver(p *plan, frames [][]byte) {
 	b.sent++
-	switch head, rest := p.head, frames[p.skip:]; len(p.targets) {
-	case 0:
-	case 1:
+	switch head, rest := p.head, frames[p.skip:]; {
+	case len(p.targets) == 0:
+	case p.how&toKeep != 0 && b.refer(p, rest):
+	case len(p.targets) == 1:
 		q := p.targets[0].Out
 		q.Append(head, rest)
-		switch {
-		case !q.Claim():
-		case b.untold == nil:
-			b.untold = q
-		default:
-			q.Consumer.Ready(q, true)
-		}
+		b.claim(q, true)
 		if p.only && len(head) == 0 && p.skip == 0 && len(b.sendWaiters) == 0 {
 			q.Quicken(pipe.ByteMark)
 			b.express = q
@@ -155,14 +162,42 @@ func (b *base) deliver(p *plan, frames [][]byte) {
 		c, from, to := b.shared.Encode(head, rest, always)
 		for _, e := range p.targets {
 			e.Out.Publish(c, from, to, 1)
-			if e.Out.Claim() {
-				e.Out.Consumer.Ready(e.Out, true)
-			}
+			b.claim(e.Out, false)
 		}
 	}
 	if len(b.sendWaiters) > 0 {
 		b.wakeSender() // a hint is passed on; who finds no room sleeps again
 	}
+}
+
+// claim sees to it that q is drained: alone, by leaveOut, which may let the caller drain it.
+func (b *base) claim(q *pipe.Queue, alone bool) {
+	switch {
+	case !q.Claim():
+	case alone && b.untold == nil:
+		b.untold = q
+	default:
+		q.Consumer.Ready(q, true)
+	}
+}
+
+// refer queues a message by reference where that is possible: an inproc peer reads it as it stands on the wire, in one
+// piece.
+func (b *base) refer(p *plan, frames [][]byte) bool {
+	c := pipe.Refer(p.head, frames)
+	if c == nil {
+		return false
+	}
+	for _, e := range p.targets {
+		if e.Peer == nil {
+			e.Out.Append(p.head, frames)
+		} else {
+			e.Out.Publish(c, 0, c.Len(), 1)
+		}
+		b.claim(e.Out, len(p.targets) == 1)
+	}
+	c.Release()
+	return true
 }
 
 // always is the answer of a socket whose shared chunks are never small.
@@ -218,7 +253,7 @@ func (s bulkSender) SendBatch(ctx context.Context, msgs []Message) (int, error) 
 			b.sent++
 			continue
 		}
-		if err := b.place(ctx, frames, true); err != nil {
+		if err := b.place(ctx, frames, toWait); err != nil {
 			b.leaveOut()
 			return i, err
 		}

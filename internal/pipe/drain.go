@@ -65,7 +65,7 @@ func (q *Queue) Gather(pieces [][]byte) [][]byte {
 		mark := s.mark.Load()
 		end := markEnd(mark)
 		if end > off {
-			pieces = append(pieces, s.chunk.Buf[off:end])
+			pieces = s.chunk.appendTo(pieces, off, end)
 			total += end - off
 		}
 		q.last, q.lastEnd, q.lastMessages = s, end, markMessages(mark)
@@ -133,7 +133,7 @@ func (q *Queue) Rewind() {
 		return
 	}
 	for q.base < q.off {
-		n := messageBytes(q.head.chunk.Buf[q.base:])
+		n := q.head.chunk.messageBytes(q.base)
 		if q.base+n > q.off {
 			break
 		}

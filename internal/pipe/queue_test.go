@@ -181,12 +181,22 @@ func TestGatherIsBounded(t *testing.T) {
 
 // What was written in part when the stream broke is given again, whole; what was written whole is not.
 func TestRewindAfterEveryByte(t *testing.T) {
-	messages := [][]byte{onWire(body(1, 3)), onWire(body(2, 2), body(3, 4)), onWire(body(4, 300)), onWire(nil)}
+	large := body(5, referenceBytesMin)
+	messages := [][]byte{
+		onWire(body(1, 3)), onWire(body(2, 2), body(3, 4)), onWire(body(6, 1), large), onWire(body(4, 300)), onWire(large), onWire(nil),
+	}
 	all := bytes.Join(messages, nil)
 	for cut := range len(all) + 1 {
 		q, w := newWatched(Limits{Messages: len(messages)})
-		for _, m := range messages {
-			q.AppendWire(m)
+		for i, m := range messages {
+			switch i {
+			case 2:
+				refer(q, onWireMore(body(6, 1)), large)
+			case 4:
+				refer(q, nil, large)
+			default:
+				q.AppendWire(m)
+			}
 		}
 		if q.Fits(1, 0) {
 			t.Fatal("room in a full queue")
@@ -211,6 +221,67 @@ func TestRewindAfterEveryByte(t *testing.T) {
 		if w.revived != 1 {
 			t.Fatalf("cut at %d: revived %d times", cut, w.revived)
 		}
+	}
+}
+
+// refer queues a message of head, in wire form, and frames by reference.
+func refer(q *Queue, head []byte, frames ...[]byte) {
+	c := Refer(head, frames)
+	q.Publish(c, 0, c.Len(), 1)
+	c.Release()
+}
+
+// onWireMore is a frame that more follow.
+func onWireMore(frame []byte) []byte {
+	b := onWire(frame)
+	b[0] |= 1
+	return b
+}
+
+func TestRefer(t *testing.T) {
+	large := body(1, 2*referenceBytesMin)
+	for _, c := range []struct {
+		head   []byte
+		frames [][]byte
+	}{
+		{nil, nil},
+		{nil, [][]byte{large[:referenceBytesMin-1]}},
+		{nil, [][]byte{large, {1}}}, // not the last one
+		{nil, [][]byte{make([]byte, referenceHeadMax), large}},
+		{make([]byte, referenceHeadMax), [][]byte{large}},
+	} {
+		if Refer(c.head, c.frames) != nil {
+			t.Errorf("%d bytes and %d frames by reference", len(c.head), len(c.frames))
+		}
+	}
+	q, _ := newWatched(Limits{})
+	q.Append(nil, [][]byte{{1}})
+	refer(q, onWireMore([]byte("id")), []byte("a"), large)
+	refer(q, nil, large)
+	q.Append(nil, [][]byte{{2}})
+	pieces := q.Gather(nil)
+	want := [][]byte{onWire([]byte{1}), append(onWireMore([]byte("id")), onWireMore([]byte("a"))...), large, nil, large, onWire([]byte{2})}
+	want[1] = append(want[1], onWire(large)[:9]...)
+	want[3] = onWire(large)[:9]
+	if !slices.EqualFunc(pieces, want, bytes.Equal) {
+		t.Errorf("%d pieces, want %d", len(pieces), len(want))
+	}
+	if &pieces[2][0] != &large[0] || &pieces[4][0] != &large[0] {
+		t.Error("the body was copied")
+	}
+	if n, size := q.Queued(); n != 4 || size != len(bytes.Join(want, nil)) {
+		t.Errorf("%d messages, %d bytes", n, size)
+	}
+	written(q)
+	frames := [][]byte{large}
+	if n := testing.AllocsPerRun(100, func() {
+		c := Refer(nil, frames)
+		q.Publish(c, 0, c.Len(), 1)
+		c.Release()
+		pieces = q.Gather(pieces[:0])
+		q.Advance(len(pieces[0]) + len(pieces[1]))
+	}); n > 0 && !forgetful() {
+		t.Errorf("%v allocations", n)
 	}
 }
 
