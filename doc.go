@@ -28,7 +28,7 @@
 //	  transporttest/       the suite that every transport passes
 //	patterns/              what people build from sockets; filled by later work
 //	examples/              short programs, each runnable with one command
-//	bench/                 own module: the probe perf, the yardstick on libzmq, side by side, interop tests
+//	bench/                 own module: the probe perf, the yardstick on libzmq, both compared, interop tests
 //	internal/
 //	  archtest/            the rules of this tree, as tests
 //	  ioloop/              I/O loops: epoll inside Go's poller, or a goroutine per direction; who leads, who flushes
@@ -48,7 +48,7 @@
 //
 // # Guarantees
 //
-// Each is proved by the tests named; bench/README.md has the figures.
+// Each is proved by the tests named; bench/RESULTS.md has the figures.
 //
 //   - A message arrives whole or not at all: TestHostileCut, TestHostileHalfMultipart, TestMessageCutInTheMiddle.
 //   - In order per pipe, also across a reconnect, and never twice: TestConformanceL3, TestMessagesAcrossABreakAtEveryOctet,

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,14 +35,16 @@ enum { EXIT_FAILED = 1, EXIT_BAD_FLAGS = 2 };
 
 static const int fan_silence_ms = 5000;
 static const int conns_silence_ms = 20000;
+static const int router_backlog = 4096;
 static const int look_ms = 100; // between two looks at something that has no event
 static const int ipc_tail_ms = 250; // see finish_sender
 
 typedef struct {
     const char *operation, *endpoint;
     size_t size;
-    long count, subscribers;
+    long count, subscribers, each;
     int high_water, io_threads;
+    int send_buffer, recv_buffer; // 0: the system's default
     int64_t timeout_us;
 } settings;
 
@@ -50,7 +53,9 @@ enum side { INPROC, BINDS, CONNECTS };
 typedef struct {
     const char *name;
     enum side side;
-    bool sized, fans;
+    const char *standard; // endpoint where none need be given
+    bool sized, fans, echoes;
+    bool reports; // on standard output
     int high_water;
     void (*run)(const settings *);
 } operation;
@@ -63,6 +68,9 @@ static const char usage[] =
     "  thr-push, lat-req  -connect EP -size B -count N;  fan-sub also -subs K\n"
     "  inproc-thr, inproc-lat  -size B -count N\n"
     "  conns-router  -bind EP -count K;  conns-dealer  -connect EP -count K\n"
+    "  conns-echo  -bind EP -count K -each N;  conns-echo  -connect EP -count K -each N\n"
+    "  subs  [-bind EP] -count N\n"
+    "those with an endpoint: -send-buffer B, -recv-buffer B\n"
     "all: -hwm H, -timeout D, -io N; -loops L and -recv into|iter mean nothing here\n";
 
 static void stop(int status, const char *format, ...)
@@ -135,6 +143,10 @@ static void *new_socket(void *context, int type, const settings *s)
     set_int(socket, ZMQ_SNDHWM, s->high_water);
     set_int(socket, ZMQ_RCVHWM, s->high_water);
     set_int(socket, ZMQ_LINGER, -1);
+    if (s->send_buffer > 0)
+        set_int(socket, ZMQ_SNDBUF, s->send_buffer);
+    if (s->recv_buffer > 0)
+        set_int(socket, ZMQ_RCVBUF, s->recv_buffer);
     return socket;
 }
 
@@ -192,13 +204,38 @@ static void send_all(void *socket, const settings *s)
     }
 }
 
-// begin_report prints the keys that all reports but that of conns begin with.
+// begin_report prints the keys that all reports but that of conns-router begin with.
 static void begin_report(const settings *s)
 {
     printf("{\"op\":\"%s\",\"endpoint\":\"", s->operation);
     for (const char *c = s->endpoint; *c != 0; c++)
         printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-    printf("\",\"size\":%zu,", s->size);
+    printf("\",");
+}
+
+static void begin_sized_report(const settings *s)
+{
+    begin_report(s);
+    printf("\"size\":%zu,", s->size);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    check(getrusage(RUSAGE_SELF, &usage) == 0, "getrusage");
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void end_report(void)
+{
+    printf(",\"cpu_s\":%.6f}\n", cpu_seconds());
+}
+
+// print_cpu is for the side that has no report.
+static void print_cpu(void)
+{
+    fprintf(stderr, "{\"cpu_s\":%.6f}\n", cpu_seconds());
 }
 
 static double per_second(double amount, double seconds)
@@ -211,10 +248,11 @@ static double per_second(double amount, double seconds)
 static void report_throughput(const settings *s, double seconds)
 {
     double rate = per_second((double)(s->count - 1), seconds);
-    begin_report(s);
+    begin_sized_report(s);
     printf("\"count\":%ld,\"seconds\":%.9f,\"msgs_per_s\":%.1f,"
-           "\"mb_per_s\":%.3f,\"allocs_per_msg\":-1}\n",
+           "\"mb_per_s\":%.3f,\"allocs_per_msg\":-1",
            s->count, seconds, rate, rate * (double)s->size / 1e6);
+    end_report();
 }
 
 // take_all returns the seconds from the first to the last message.
@@ -275,12 +313,16 @@ static void report_latency(const settings *s, int64_t *samples)
     for (long i = 0; i < length; i++)
         sum += (double)samples[i];
     qsort(samples, (size_t)length, sizeof *samples, compare_samples);
-    begin_report(s);
+    begin_sized_report(s);
     printf("\"count\":%ld,\"oneway_us_mean\":%.3f,\"p50_us\":%.3f,"
-           "\"p99_us\":%.3f,\"p999_us\":%.3f}\n",
+           "\"p99_us\":%.3f,\"p999_us\":%.3f",
            s->count, length > 0 ? sum / (double)length / 2e3 : 0,
            percentile(samples, length, 500), percentile(samples, length, 990),
            percentile(samples, length, 999));
+    static const int others[] = {10, 25, 75, 90, 95};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        printf(",\"p%d_us\":%.3f", others[i], percentile(samples, length, others[i] * 10));
+    end_report();
 }
 
 static void answer_all(void *rep, const settings *s)
@@ -448,11 +490,12 @@ static int64_t watch_fan(const subscriber *subscribers, const settings *s)
 static void report_fan(const settings *s, double seconds, long received)
 {
     double deliveries = received > s->subscribers ? (double)(received - s->subscribers) : 0;
-    begin_report(s);
+    begin_sized_report(s);
     printf("\"subs\":%ld,\"count\":%ld,\"seconds\":%.9f,"
-           "\"deliveries_per_s\":%.1f,\"lost\":%ld}\n",
+           "\"deliveries_per_s\":%.1f,\"lost\":%ld",
            s->subscribers, s->count, seconds, per_second(deliveries, seconds),
            s->count * s->subscribers - received);
+    end_report();
 }
 
 static void run_fan_sub(const settings *s)
@@ -533,7 +576,7 @@ static void run_conns_router(const settings *s)
     void *context = new_context(s, 1);
     void *router = new_socket(context, ZMQ_ROUTER, s);
     set_int(router, ZMQ_RCVTIMEO, conns_silence_ms);
-    set_int(router, ZMQ_BACKLOG, 4096);
+    set_int(router, ZMQ_BACKLOG, router_backlog);
     int64_t before = resident_bytes();
     bind_endpoint(router, s);
     long taken = 0;
@@ -542,8 +585,9 @@ static void run_conns_router(const settings *s)
     pause_ms(1000);
     double per_peer = taken > 0 ? (double)(resident_bytes() - before) / (double)taken : 0;
     printf("{\"op\":\"%s\",\"count\":%ld,\"rss_bytes_per_conn\":%.1f,"
-           "\"heap_bytes_per_conn\":-1,\"goroutines\":-1}\n",
+           "\"heap_bytes_per_conn\":-1,\"goroutines\":-1",
            s->operation, taken, per_peer);
+    end_report();
     fflush(stdout);
     if (taken < s->count)
         fprintf(stderr, "perf: %ld of %ld peers came\n", taken, s->count);
@@ -575,22 +619,289 @@ static void run_conns_dealer(const settings *s)
     for (long k = 0; k < s->count; k++)
         while (peer_is_there(dealers[k]))
             pause_ms(look_ms);
+    print_cpu();
     _exit(EXIT_SUCCESS); // nothing is queued: all went before the router left
+}
+
+// ---- conns-echo --------------------------------------------------------
+
+enum { echo_size = 16, echo_greeters = 256 };
+
+// A monitor of its own that hears of lost peers costs nothing as long as there
+// are none.
+static void *watch_gone(void *context, void *router)
+{
+    const char *name = "inproc://gone";
+    check(zmq_socket_monitor(router, name, ZMQ_EVENT_DISCONNECTED) == 0, "zmq_socket_monitor");
+    void *monitor = zmq_socket(context, ZMQ_PAIR);
+    check(monitor != NULL, "zmq_socket");
+    set_int(monitor, ZMQ_RCVHWM, 0); // the I/O threads never wait for us
+    check(zmq_connect(monitor, name) == 0, "zmq_connect");
+    return monitor;
+}
+
+// wait_gone takes one event: a frame that tells what, and one that tells where.
+static void wait_gone(void *monitor)
+{
+    zmq_msg_t frame;
+    check(zmq_msg_init(&frame) == 0, "zmq_msg_init");
+    do
+        check(zmq_msg_recv(&frame, monitor, 0) >= 0, "zmq_msg_recv");
+    while (zmq_msg_more(&frame));
+    zmq_msg_close(&frame);
+}
+
+// echo_one sends the identity back in front of the body.
+static void echo_one(void *router, zmq_msg_t *frame)
+{
+    bool more;
+    do {
+        check(zmq_msg_recv(frame, router, 0) >= 0, "zmq_msg_recv");
+        more = zmq_msg_more(frame);
+        check(zmq_msg_send(frame, router, more ? ZMQ_SNDMORE : 0) >= 0, "zmq_msg_send");
+    } while (more);
+}
+
+static void run_echo_router(const settings *s)
+{
+    zmq_msg_t frame;
+    void *context = new_context(s, 3);
+    void *router = new_socket(context, ZMQ_ROUTER, s);
+    void *monitor = watch_gone(context, router);
+    set_int(router, ZMQ_BACKLOG, router_backlog);
+    bind_endpoint(router, s);
+    check(zmq_msg_init(&frame) == 0, "zmq_msg_init");
+    for (long i = 0; i < s->count * (s->each + 1); i++)
+        echo_one(router, &frame);
+    zmq_msg_close(&frame);
+    for (long k = 0; k < s->count; k++)
+        wait_gone(monitor);
+    check(zmq_socket_monitor(router, NULL, 0) == 0, "zmq_socket_monitor");
+    check(zmq_close(monitor) == 0, "zmq_close");
+    finish(context, router);
+}
+
+static void echo_ask(void *dealer, long number, long round)
+{
+    int64_t question[echo_size / 8] = {number, round};
+    zmq_msg_t message;
+    check(zmq_msg_init_size(&message, echo_size) == 0, "zmq_msg_init_size");
+    memcpy(zmq_msg_data(&message), question, echo_size);
+    check(zmq_msg_send(&message, dealer, 0) >= 0, "zmq_msg_send");
+}
+
+static void echo_take(void *dealer, zmq_msg_t *message, long number, long round)
+{
+    int64_t question[echo_size / 8] = {number, round};
+    take(dealer, message, echo_size);
+    if (memcmp(zmq_msg_data(message), question, echo_size) != 0)
+        fail("got something else back");
+}
+
+// echo_greet connects the dealers, not more of them at a time than a listener's
+// backlog holds, and exchanges one echo each.
+static void **echo_greet(void *context, const settings *s, zmq_msg_t *message)
+{
+    void **dealers = calloc((size_t)s->count, sizeof *dealers);
+    check(dealers != NULL, "calloc");
+    for (long first = 0; first < s->count; first += echo_greeters) {
+        long end = first + echo_greeters < s->count ? first + echo_greeters : s->count;
+        for (long k = first; k < end; k++) {
+            dealers[k] = new_socket(context, ZMQ_DEALER, s);
+            connect_endpoint(dealers[k], s);
+            echo_ask(dealers[k], k, 0);
+        }
+        for (long k = first; k < end; k++)
+            echo_take(dealers[k], message, k, 0);
+    }
+    return dealers;
+}
+
+// One thread goes round: it takes each dealer's reply and asks anew, while all
+// others have a question under way. With zmq_poll over all it was slower, by a
+// tenth with 9,000 dealers and by a fifth with 1,000.
+static void run_echo_dealers(const settings *s)
+{
+    zmq_msg_t message;
+    void *context = new_context(s, s->count);
+    check(zmq_msg_init(&message) == 0, "zmq_msg_init");
+    void **dealers = echo_greet(context, s, &message);
+    int64_t start = now_ns();
+    for (long k = 0; k < s->count; k++)
+        echo_ask(dealers[k], k, 1);
+    for (long round = 1; round <= s->each; round++)
+        for (long k = 0; k < s->count; k++) {
+            echo_take(dealers[k], &message, k, round);
+            if (round < s->each)
+                echo_ask(dealers[k], k, round + 1);
+        }
+    double seconds = (double)(now_ns() - start) / 1e9;
+    begin_report(s);
+    printf("\"count\":%ld,\"each\":%ld,\"seconds\":%.9f,\"echoes_per_s\":%.1f", s->count, s->each,
+           seconds, per_second((double)s->count * (double)s->each, seconds));
+    end_report();
+    fflush(stdout);
+    _exit(EXIT_SUCCESS); // faster than closing all, and nothing is under way
+}
+
+// ---- subs --------------------------------------------------------------
+
+enum { topic_length = 11, topics_max = 100000000 };
+
+// A topic is a number with a prefix, and a slash that keeps any from being the
+// prefix of another. The zero byte does not count.
+static const char first_topic[topic_length + 1] = "t/00000000/";
+
+static void next_topic(char *topic)
+{
+    for (char *at = topic + topic_length - 2; *at != '/'; at--) {
+        if (++*at <= '9')
+            return;
+        *at = '0';
+    }
+}
+
+typedef struct {
+    const settings *settings;
+    void *xpub, *sub;
+    int option; // ZMQ_SUBSCRIBE or ZMQ_UNSUBSCRIBE
+} subscribing;
+
+// In each step a thread works on either socket, and both count through the same
+// topics.
+static void *each_topic(void *argument)
+{
+    subscribing *self = argument;
+    char topic[sizeof first_topic];
+    memcpy(topic, first_topic, sizeof topic);
+    for (long i = 0; i < self->settings->count; i++, next_topic(topic))
+        check(zmq_setsockopt(self->sub, self->option, topic, topic_length) == 0, "zmq_setsockopt");
+    return NULL;
+}
+
+static void take_notice(void *xpub, zmq_msg_t *message, char kind, const char *topic, size_t length)
+{
+    take(xpub, message, 1 + length);
+    const char *notice = zmq_msg_data(message);
+    if (*notice != kind || memcmp(notice + 1, topic, length) != 0)
+        fail("got another notice than %d of %s", kind, topic);
+}
+
+static void take_notices(const subscribing *self, zmq_msg_t *message)
+{
+    char topic[sizeof first_topic], kind = self->option == ZMQ_SUBSCRIBE;
+    memcpy(topic, first_topic, sizeof topic);
+    for (long i = 0; i < self->settings->count; i++, next_topic(topic))
+        take_notice(self->xpub, message, kind, topic, topic_length);
+}
+
+static void *publish_topics(void *argument)
+{
+    subscribing *self = argument;
+    char topic[sizeof first_topic];
+    zmq_msg_t message;
+    memcpy(topic, first_topic, sizeof topic);
+    for (long i = 0; i < self->settings->count; i++, next_topic(topic)) {
+        check(zmq_msg_init_size(&message, topic_length) == 0, "zmq_msg_init_size");
+        memcpy(zmq_msg_data(&message), topic, topic_length);
+        check(zmq_msg_send(&message, self->xpub, 0) >= 0, "zmq_msg_send");
+    }
+    return NULL;
+}
+
+static void take_matches(const subscribing *self, zmq_msg_t *message)
+{
+    char topic[sizeof first_topic];
+    memcpy(topic, first_topic, sizeof topic);
+    for (long i = 0; i < self->settings->count; i++, next_topic(topic)) {
+        take(self->sub, message, topic_length);
+        if (memcmp(zmq_msg_data(message), topic, topic_length) != 0)
+            fail("got another topic than %s", topic);
+    }
+}
+
+// step_rate is how many topics go through a step in a second.
+static double step_rate(subscribing *self, void *(*there)(void *),
+                        void (*here)(const subscribing *, zmq_msg_t *))
+{
+    pthread_t thread;
+    zmq_msg_t message;
+    check(zmq_msg_init(&message) == 0, "zmq_msg_init");
+    int64_t start = now_ns();
+    errno = pthread_create(&thread, NULL, there, self);
+    check(errno == 0, "pthread_create");
+    here(self, &message);
+    double seconds = (double)(now_ns() - start) / 1e9;
+    pthread_join(thread, NULL);
+    zmq_msg_close(&message);
+    return per_second((double)self->settings->count, seconds);
+}
+
+// join_subscriber returns when a subscription has come and gone.
+static void join_subscriber(subscribing *self, void *context)
+{
+    static const char ready[] = "ready"; // no topic of those counted
+    const int options[] = {ZMQ_SUBSCRIBE, ZMQ_UNSUBSCRIBE};
+    char bound[512];
+    size_t length = sizeof bound;
+    zmq_msg_t message;
+    self->xpub = new_socket(context, ZMQ_XPUB, self->settings);
+    self->sub = new_socket(context, ZMQ_SUB, self->settings);
+    set_int(self->xpub, ZMQ_LINGER, 0);
+    set_int(self->sub, ZMQ_LINGER, 0);
+    bind_endpoint(self->xpub, self->settings);
+    check(zmq_getsockopt(self->xpub, ZMQ_LAST_ENDPOINT, bound, &length) == 0, "last endpoint");
+    check(zmq_connect(self->sub, bound) == 0, "zmq_connect");
+    check(zmq_msg_init(&message) == 0, "zmq_msg_init");
+    for (int i = 0; i < 2; i++) {
+        check(zmq_setsockopt(self->sub, options[i], ready, strlen(ready)) == 0, "zmq_setsockopt");
+        take_notice(self->xpub, &message, options[i] == ZMQ_SUBSCRIBE, ready, strlen(ready));
+    }
+    zmq_msg_close(&message);
+}
+
+static int64_t settled_bytes(void)
+{
+    malloc_trim(0);
+    return resident_bytes();
+}
+
+static void run_subs(const settings *s)
+{
+    subscribing self = {.settings = s, .option = ZMQ_SUBSCRIBE};
+    void *context = new_context(s, 2);
+    join_subscriber(&self, context);
+    int64_t before = settled_bytes();
+    double subscribes = step_rate(&self, each_topic, take_notices);
+    int64_t after = settled_bytes();
+    double matches = step_rate(&self, publish_topics, take_matches);
+    self.option = ZMQ_UNSUBSCRIBE;
+    double unsubscribes = step_rate(&self, each_topic, take_notices);
+    check(zmq_close(self.sub) == 0, "zmq_close");
+    finish(context, self.xpub);
+    begin_report(s);
+    printf("\"count\":%ld,\"subscribe_per_s\":%.1f,\"match_per_s\":%.1f,"
+           "\"unsubscribe_per_s\":%.1f,\"rss_bytes_per_sub\":%.1f",
+           s->count, subscribes, matches, unsubscribes, (double)(after - before) / (double)s->count);
+    end_report();
 }
 
 // ---- flags -------------------------------------------------------------
 
 static const operation operations[] = {
-    {"thr-pull", BINDS, true, false, 1000, run_thr_pull},
-    {"thr-push", CONNECTS, true, false, 1000, run_thr_push},
-    {"lat-rep", BINDS, true, false, 1000, run_lat_rep},
-    {"lat-req", CONNECTS, true, false, 1000, run_lat_req},
-    {"fan-pub", BINDS, true, true, 0, run_fan_pub},
-    {"fan-sub", CONNECTS, true, true, 0, run_fan_sub},
-    {"inproc-thr", INPROC, true, false, 1000, run_inproc_thr},
-    {"inproc-lat", INPROC, true, false, 1000, run_inproc_lat},
-    {"conns-router", BINDS, false, false, 1000, run_conns_router},
-    {"conns-dealer", CONNECTS, false, false, 1000, run_conns_dealer},
+    {"thr-pull", BINDS, "", .sized = true, .reports = true, .high_water = 1000, .run = run_thr_pull},
+    {"thr-push", CONNECTS, "", .sized = true, .high_water = 1000, .run = run_thr_push},
+    {"lat-rep", BINDS, "", .sized = true, .high_water = 1000, .run = run_lat_rep},
+    {"lat-req", CONNECTS, "", .sized = true, .reports = true, .high_water = 1000, .run = run_lat_req},
+    {"fan-pub", BINDS, "", .sized = true, .fans = true, .run = run_fan_pub},
+    {"fan-sub", CONNECTS, "", .sized = true, .fans = true, .reports = true, .run = run_fan_sub},
+    {"inproc-thr", INPROC, "inproc", .sized = true, .reports = true, .high_water = 1000, .run = run_inproc_thr},
+    {"inproc-lat", INPROC, "inproc", .sized = true, .reports = true, .high_water = 1000, .run = run_inproc_lat},
+    {"conns-router", BINDS, "", .reports = true, .high_water = 1000, .run = run_conns_router},
+    {"conns-dealer", CONNECTS, "", .high_water = 1000, .run = run_conns_dealer},
+    {"conns-echo", BINDS, "", .echoes = true, .high_water = 1000, .run = run_echo_router},
+    {"conns-echo", CONNECTS, "", .echoes = true, .reports = true, .high_water = 1000, .run = run_echo_dealers},
+    {"subs", BINDS, "inproc://subs", .reports = true, .run = run_subs},
 };
 
 static long number(const char *flag, const char *text, long least, long most)
@@ -634,7 +945,13 @@ static void set_flag(settings *s, const operation *op, const char *flag, const c
     else if (op->sized && strcmp(flag, "size") == 0)
         s->size = (size_t)number(flag, value, 0, INT_MAX);
     else if (strcmp(flag, "count") == 0)
-        s->count = number(flag, value, 1, 1000000000000);
+        s->count = number(flag, value, 1, op->run == run_subs ? topics_max : 1000000000000);
+    else if (op->echoes && strcmp(flag, "each") == 0)
+        s->each = number(flag, value, 1, 1000000000);
+    else if (op->side != INPROC && strcmp(flag, "send-buffer") == 0)
+        s->send_buffer = (int)number(flag, value, 0, INT_MAX);
+    else if (op->side != INPROC && strcmp(flag, "recv-buffer") == 0)
+        s->recv_buffer = (int)number(flag, value, 0, INT_MAX);
     else if (op->fans && strcmp(flag, "subs") == 0)
         s->subscribers = number(flag, value, 1, 1000000);
     else if (strcmp(flag, "hwm") == 0)
@@ -651,7 +968,7 @@ static void set_flag(settings *s, const operation *op, const char *flag, const c
 
 static settings parse_flags(int argc, char **argv, const operation *op)
 {
-    settings s = {.operation = op->name, .endpoint = op->side == INPROC ? "inproc" : "",
+    settings s = {.operation = op->name, .endpoint = op->standard,
                   .size = SIZE_MAX, .high_water = op->high_water, .io_threads = 1,
                   .timeout_us = 60000000};
     for (int i = 2; i < argc; i++) {
@@ -671,20 +988,40 @@ static settings parse_flags(int argc, char **argv, const operation *op)
                           : op->sized && s.size == SIZE_MAX ? "size"
                           : s.count == 0                    ? "count"
                           : op->fans && s.subscribers == 0  ? "subs"
+                          : op->echoes && s.each == 0       ? "each"
                                                             : NULL;
     if (missing != NULL)
         bad_flags("%s needs -%s", op->name, missing);
     return s;
 }
 
+// choose returns, of the operations with this name, the one whose endpoint's
+// flag is there, or else the first.
+static const operation *choose(int argc, char **argv)
+{
+    const operation *chosen = NULL;
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        const operation *op = &operations[i];
+        const char *wanted = op->side == BINDS ? "bind" : "connect";
+        if (strcmp(argv[1], op->name) != 0)
+            continue;
+        if (chosen == NULL)
+            chosen = op;
+        for (int k = 2; k < argc; k++) {
+            const char *start = argv[k] + strspn(argv[k], "-");
+            if (start > argv[k] && strcspn(start, "=") == strlen(wanted) &&
+                strncmp(start, wanted, strlen(wanted)) == 0)
+                chosen = op;
+        }
+    }
+    return chosen;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
         bad_flags("no operation");
-    const operation *op = NULL;
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (strcmp(argv[1], operations[i].name) == 0)
-            op = &operations[i];
+    const operation *op = choose(argc, argv);
     if (op == NULL)
         bad_flags("unknown operation %s", argv[1]);
     settings s = parse_flags(argc, argv, op);
@@ -695,5 +1032,7 @@ int main(int argc, char **argv)
     }
     start_timeout(s.timeout_us);
     op->run(&s);
+    if (!op->reports)
+        print_cpu();
     return EXIT_SUCCESS;
 }

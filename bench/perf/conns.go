@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
@@ -27,6 +28,7 @@ type peersReport struct {
 	RSSPerPeer   float64 `json:"rss_bytes_per_conn"`
 	HeapPerPeer  float64 `json:"heap_bytes_per_conn"`
 	GoroutineSum int     `json:"goroutines"`
+	figures.CPU
 }
 
 // memory is what a process holds.
@@ -36,7 +38,7 @@ type memory struct {
 
 // peersRouter does not Close: the dealers wait for its end, and with many of
 // them a clean end takes long.
-func peersRouter(ctx context.Context, p *probe) (any, error) {
+func peersRouter(ctx context.Context, p *probe) (figures.Report, error) {
 	router, err := socket.NewRouter(p.options(socket.LingerNone))
 	if err != nil {
 		return nil, err
@@ -99,7 +101,7 @@ func (p *probe) takeHello(ctx context.Context, router *socket.Router) error {
 	})
 }
 
-func peersDealer(ctx context.Context, p *probe) (any, error) {
+func peersDealer(ctx context.Context, p *probe) (figures.Report, error) {
 	dealers := make([]*socket.Dealer, p.count)
 	for i := range dealers {
 		var err error

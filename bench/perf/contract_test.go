@@ -18,17 +18,22 @@ import (
 	"testing"
 
 	"github.com/zwire-mq/zwire/bench/internal/duel"
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 )
 
 // keys are those of each operation that reports.
 func keys() map[string][]string {
-	throughput := []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg"}
-	latency := []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us"}
+	throughput := []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg", "cpu_s"}
+	latency := []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us",
+		"p10_us", "p25_us", "p75_us", "p90_us", "p95_us", "cpu_s"}
 	return map[string][]string{
 		"thr-pull": throughput, "inproc-thr": throughput,
 		"lat-req": latency, "inproc-lat": latency,
-		"fan-sub":      {"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost"},
-		"conns-router": {"op", "count", "rss_bytes_per_conn", "heap_bytes_per_conn", "goroutines"},
+		"fan-sub":      {"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost", "cpu_s"},
+		"conns-router": {"op", "count", "rss_bytes_per_conn", "heap_bytes_per_conn", "goroutines", "cpu_s"},
+		"conns-echo":   {"op", "endpoint", "count", "each", "seconds", "echoes_per_s", "cpu_s"},
+		"subs": {"op", "endpoint", "count", "subscribe_per_s", "match_per_s", "unsubscribe_per_s",
+			"rss_bytes_per_sub", "cpu_s"},
 	}
 }
 
@@ -56,10 +61,12 @@ func TestOverLoopback(t *testing.T) {
 		duo{"thr-pull", "thr-push", "-size 100000 -count 300 -hwm 0", ""},
 		duo{"lat-rep", "lat-req", "-size 70000 -count 50 -recv iter", ""},
 		duo{"fan-pub", "fan-sub", "-size 100 -count 2000 -subs 3 -recv iter", ""},
+		duo{"thr-pull", "thr-push", "-size 10 -count 20000 -send-buffer 65536 -recv-buffer 65536", "-owned -senders 4"},
 		duo{"thr-pull", "thr-push", "-size 1 -count 1", ""},
 		duo{"lat-rep", "lat-req", "-size 1 -count 1", ""},
 		duo{"fan-pub", "fan-sub", "-size 1 -count 1 -subs 1", ""},
 		duo{"conns-router", "conns-dealer", "-count 20", ""},
+		duo{"conns-echo", "conns-echo", "-count 1 -each 1 -recv iter", ""},
 	) {
 		for _, endpoint := range endpoints(t) {
 			name, _, _ := strings.Cut(endpoint, ":")
@@ -113,6 +120,7 @@ func commonDuos() []duo {
 		{"thr-pull", "thr-push", "-size 10 -count 20000", ""},
 		{"lat-rep", "lat-req", "-size 10 -count 500", ""},
 		{"fan-pub", "fan-sub", "-size 10 -count 2000 -subs 4", ""},
+		{"conns-echo", "conns-echo", "-count 300 -each 5", ""},
 	}
 }
 
@@ -134,9 +142,9 @@ func checkDuo(t *testing.T, duo duo, binder, connecter, endpoint string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reporter, report, silent := duo.connecter, fromConnecter, fromBinder
-	if keys()[duo.binder] != nil {
-		reporter, report, silent = duo.binder, fromBinder, fromConnecter
+	reporter, report, silent := duo.binder, fromBinder, fromConnecter
+	if keys()[duo.connecter] != nil {
+		reporter, report, silent = duo.connecter, fromConnecter, fromBinder
 	}
 	if len(silent) > 0 {
 		t.Errorf("the side that does not report wrote %q", silent)
@@ -170,10 +178,115 @@ func checkReport(t *testing.T, output []byte, operation, endpoint string) {
 	if report["count"] == 1.0 || report["allocs_per_msg"] == -1.0 {
 		return // no figures, or libzmq's
 	}
-	for _, key := range []string{"seconds", "msgs_per_s", "oneway_us_mean", "p50_us", "p99_us", "p999_us", "deliveries_per_s", "goroutines"} {
+	for _, key := range []string{
+		"seconds", "msgs_per_s", "oneway_us_mean", "p10_us", "p50_us", "p99_us", "p999_us", "deliveries_per_s", "goroutines",
+		"echoes_per_s", "subscribe_per_s", "match_per_s", "unsubscribe_per_s", "cpu_s",
+	} {
 		if value, given := report[key]; given && value.(float64) <= 0 {
 			t.Errorf("%s is %v", key, value)
 		}
+	}
+}
+
+// TestSubscriptions runs both programs, which are alone at it.
+func TestSubscriptions(t *testing.T) {
+	folder := t.TempDir()
+	probe, err := duel.BuildProbe(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yardstick, err := duel.BuildYardstick(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(name, path, arguments, endpoint string) {
+		t.Run(name, func(t *testing.T) {
+			output, err := runAlone(t.Context(), path, "subs -count 2000 "+arguments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkReport(t, output, "subs", endpoint)
+		})
+	}
+	for name, path := range map[string]string{"zwire": probe, "libzmq": yardstick} {
+		check(name+"/inproc", path, "", "inproc://subs")
+		for _, endpoint := range endpoints(t) {
+			check(name+"/"+endpoint[:3], path, "-bind "+endpoint, endpoint)
+		}
+	}
+	check("zwire/iter", probe, "-recv iter", "inproc://subs")
+}
+
+// TestStandardError looks at what the sides without a report say last.
+func TestStandardError(t *testing.T) {
+	folder := t.TempDir()
+	probe, err := duel.BuildProbe(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yardstick, err := duel.BuildYardstick(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pushing := range map[string]struct {
+		path, flags string
+		balance     bool
+	}{
+		"zwire":    {probe, "", false},
+		"libzmq":   {yardstick, "", false},
+		"balanced": {probe, "-senders 4", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pulling, err := duel.Start(t.Context(), probe, strings.Fields("thr-pull -size 10 -count 5000 -bind tcp://127.0.0.1:*")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			endpoint, err := pulling.Bound()
+			if err != nil {
+				t.Fatal(err)
+			}
+			flags := strings.Fields("thr-push -size 10 -count 5000 " + pushing.flags + " -connect " + endpoint)
+			output, err := exec.CommandContext(t.Context(), pushing.path, flags...).CombinedOutput()
+			if _, pullErr := pulling.Wait(); err != nil || pullErr != nil {
+				t.Fatalf("%q, %v, %v", output, err, pullErr)
+			}
+			lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+			var last figures.CPU
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.CPUSeconds <= 0 {
+				t.Errorf("last line of %q: %+v, %v", lines, last, err)
+			}
+			if !pushing.balance {
+				return
+			}
+			var balance balance
+			if err := json.Unmarshal([]byte(lines[0]), &balance); err != nil || !balance.makesSense(4) {
+				t.Errorf("first line of %q: %+v, %v", lines, balance, err)
+			}
+		})
+	}
+}
+
+func (b *balance) makesSense(senders int) bool {
+	return b.Senders == senders && b.Least >= 0 && b.Least <= 1 && b.Most >= 1 && b.Most <= float64(senders)
+}
+
+func TestInprocBalance(t *testing.T) {
+	probe, err := duel.BuildProbe(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := runAlone(t.Context(), probe, "inproc-thr -size 10 -count 20000 -senders 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		figures.Throughput
+		balance
+	}
+	decoder := json.NewDecoder(bytes.NewReader(output))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&report); err != nil || report.MessagesPerSecond <= 0 || !report.makesSense(3) {
+		t.Errorf("got %q, %v", output, err)
 	}
 }
 
@@ -227,6 +340,9 @@ func TestFailures(t *testing.T) {
 		"fan-sub -size 1 -count 1 -subs 1 -timeout 200ms -connect tcp://127.0.0.1:1",
 		"conns-router -count 1 -timeout 200ms -bind tcp://127.0.0.1:*",
 		"conns-dealer -count 1 -timeout 200ms -connect tcp://127.0.0.1:1",
+		"conns-echo -count 1 -each 1 -timeout 200ms -bind tcp://127.0.0.1:*",
+		"conns-echo -count 1 -each 1 -timeout 200ms -connect tcp://127.0.0.1:1",
+		"subs -count 1 -bind nonsense",
 	} {
 		t.Run(arguments, func(t *testing.T) {
 			output, err := runAlone(t.Context(), probe, arguments)
@@ -256,6 +372,18 @@ func checkFailed(t *testing.T, output []byte, err error) {
 	if len(output) > 0 {
 		t.Errorf("standard output has %q", output)
 	}
+}
+
+// TestEchoesAreCounted has dealers that are content and a router that is not.
+func TestEchoesAreCounted(t *testing.T) {
+	probe, err := duel.BuildProbe(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	duo := duo{"conns-echo", "conns-echo", "-count 2 -each 3 -timeout 1s", "-each 2"}
+	binding, connecting := duo.commands(probe, probe, "tcp://127.0.0.1:*")
+	fromBinder, _, err := duel.Pair(t.Context(), binding, connecting)
+	checkFailed(t, fromBinder, err)
 }
 
 // TestFanCountsLoss waits as long as the contract says before it gives up.

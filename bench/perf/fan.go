@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
@@ -30,6 +31,7 @@ type fanReport struct {
 	Seconds             float64 `json:"seconds"`
 	DeliveriesPerSecond float64 `json:"deliveries_per_s"`
 	Lost                int     `json:"lost"`
+	figures.CPU
 }
 
 // A fan is the subscribing side: sockets with a goroutine each, and one
@@ -51,7 +53,7 @@ type subscriber struct {
 	_        [64]byte      // keeps another's counter off this cache line
 }
 
-func fanPublish(ctx context.Context, p *probe) (any, error) {
+func fanPublish(ctx context.Context, p *probe) (figures.Report, error) {
 	pub, err := socket.NewPub(p.options(socket.LingerForever))
 	if err != nil {
 		return nil, err
@@ -62,13 +64,13 @@ func fanPublish(ctx context.Context, p *probe) (any, error) {
 	if err := pub.WaitSubscribers(ctx, "", p.subscribers); err != nil {
 		return nil, err
 	}
-	if err := p.sendAll(ctx, pub); err != nil {
+	if _, err := p.sendAll(ctx, pub.Send); err != nil {
 		return nil, err
 	}
 	return nil, pub.Close()
 }
 
-func fanSubscribe(ctx context.Context, p *probe) (any, error) {
+func fanSubscribe(ctx context.Context, p *probe) (figures.Report, error) {
 	f := &fan{probe: p, started: time.Now()}
 	for range p.subscribers {
 		sub, err := socket.NewSub(p.options(socket.LingerNone))
@@ -85,7 +87,7 @@ func fanSubscribe(ctx context.Context, p *probe) (any, error) {
 	return f.measure(ctx)
 }
 
-func (f *fan) measure(ctx context.Context) (any, error) {
+func (f *fan) measure(ctx context.Context) (figures.Report, error) {
 	receiving, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	f.waiting.Store(int64(f.subscribers))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
@@ -14,7 +15,7 @@ const (
 	inprocReported = "inproc"        // what the report calls it
 )
 
-func inprocThroughput(ctx context.Context, p *probe) (any, error) {
+func inprocThroughput(ctx context.Context, p *probe) (figures.Report, error) {
 	pull, err := socket.NewPull(p.options(socket.LingerNone))
 	if err != nil {
 		return nil, err
@@ -27,16 +28,22 @@ func inprocThroughput(ctx context.Context, p *probe) (any, error) {
 		return nil, err
 	}
 	other := make(chan error, 1)
-	go func() { other <- errors.Join(p.sendAll(ctx, push), push.Close()) }()
+	var balance *balance
+	go func() {
+		var err error
+		balance, err = p.sendAll(ctx, push.Send)
+		other <- errors.Join(err, push.Close())
+	}()
 	report, err := p.measureThroughput(ctx, pull)
 	if err != nil {
 		return nil, err
 	}
 	report.Operation, report.Endpoint = "inproc-thr", inprocReported
-	return report, errors.Join(<-other, pull.Close())
+	err = <-other
+	return &balancedThroughput{*report, balance}, errors.Join(err, pull.Close())
 }
 
-func inprocLatency(ctx context.Context, p *probe) (any, error) {
+func inprocLatency(ctx context.Context, p *probe) (figures.Report, error) {
 	req, err := socket.NewReq(p.options(socket.LingerNone))
 	if err != nil {
 		return nil, err

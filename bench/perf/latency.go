@@ -4,25 +4,13 @@ package main
 
 import (
 	"context"
-	"slices"
 	"time"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
-// latencyReport gives half round trips.
-type latencyReport struct {
-	Operation string  `json:"op"`
-	Endpoint  string  `json:"endpoint"`
-	Size      int     `json:"size"`
-	Count     int     `json:"count"`
-	Mean      float64 `json:"oneway_us_mean"`
-	P50       float64 `json:"p50_us"`
-	P99       float64 `json:"p99_us"`
-	P999      float64 `json:"p999_us"`
-}
-
-func latencyReply(ctx context.Context, p *probe) (any, error) {
+func latencyReply(ctx context.Context, p *probe) (figures.Report, error) {
 	rep, err := socket.NewRep(p.options(socket.LingerForever))
 	if err != nil {
 		return nil, err
@@ -36,7 +24,7 @@ func latencyReply(ctx context.Context, p *probe) (any, error) {
 	return nil, rep.Close()
 }
 
-func latencyRequest(ctx context.Context, p *probe) (any, error) {
+func latencyRequest(ctx context.Context, p *probe) (figures.Report, error) {
 	req, err := socket.NewReq(p.options(socket.LingerNone))
 	if err != nil {
 		return nil, err
@@ -63,7 +51,7 @@ func (p *probe) answerAll(ctx context.Context, rep *socket.Rep) error {
 
 // measureLatency leaves the first exchange, which waits for the peer, out of
 // the samples.
-func (p *probe) measureLatency(ctx context.Context, req *socket.Req) (*latencyReport, error) {
+func (p *probe) measureLatency(ctx context.Context, req *socket.Req) (*figures.Latency, error) {
 	request := socket.NewMessage(make([]byte, p.size))
 	samples := make([]time.Duration, 0, p.count)
 	start := time.Now()
@@ -84,31 +72,7 @@ func (p *probe) measureLatency(ctx context.Context, req *socket.Req) (*latencyRe
 	if err != nil {
 		return nil, err
 	}
-	report := &latencyReport{Size: p.size, Count: p.count}
-	report.summarize(samples[1:])
+	report := &figures.Latency{Size: p.size, Count: p.count}
+	report.Summarize(samples[1:])
 	return report, nil
-}
-
-func (r *latencyReport) summarize(roundTrips []time.Duration) {
-	if len(roundTrips) == 0 {
-		return
-	}
-	slices.Sort(roundTrips)
-	var sum time.Duration
-	for _, roundTrip := range roundTrips {
-		sum += roundTrip
-	}
-	r.Mean = halfMicroseconds(sum) / float64(len(roundTrips))
-	r.P50 = halfMicroseconds(percentile(roundTrips, 500))
-	r.P99 = halfMicroseconds(percentile(roundTrips, 990))
-	r.P999 = halfMicroseconds(percentile(roundTrips, 999))
-}
-
-// percentile takes the nearest rank, without interpolation.
-func percentile(sorted []time.Duration, perMille int) time.Duration {
-	return sorted[(len(sorted)*perMille+999)/1000-1]
-}
-
-func halfMicroseconds(roundTrip time.Duration) float64 {
-	return float64(roundTrip.Nanoseconds()) / 2e3
 }

@@ -9,14 +9,22 @@
 //	perf fan-pub  -bind EP -size B -count N -subs K perf fan-sub  -connect EP -size B -count N -subs K
 //	perf inproc-thr -size B -count N                perf inproc-lat -size B -count N
 //	perf conns-router -bind EP -count K             perf conns-dealer -connect EP -count K
+//	perf conns-echo -bind EP -count K -each M       perf conns-echo -connect EP -count K -each M
+//	perf subs [-bind EP] -count N
 //
 //	-hwm H      high-water mark in both directions; 0: none (default 1000, fan 0)
 //	-loops L    I/O loops (default: the library's)
 //	-recv R     into or iter: RecvInto, or ranging over Messages (default into)
 //	-timeout D  for the whole run, the final Close included (default 60s)
 //
-// thr-pull, lat-req, fan-sub, inproc-* and conns-router print one line of JSON;
-// text for people goes to standard error. Exit status 1 means an error, a wrong
+//	-send-buffer B  -recv-buffer B  of the kernel, per stream (default: the system's)
+//	-busy-poll                      Options.BusyPoll of 100 µs; all with an endpoint
+//	-senders S                      goroutines that share the sending socket; thr-push, inproc-thr
+//	-owned                          SendOwned instead of Send; thr-push
+//	-batch M                        messages per call; thr-push, thr-pull, inproc-thr
+//
+// thr-pull, lat-req, fan-sub, inproc-*, conns-router, the connecting conns-echo and subs print one
+// line of JSON; text for people, and the CPU seconds of a side that prints nothing, go to standard error. Exit status 1 means an error, a wrong
 // size or count, loss, or timeout; 2 means bad flags.
 package main
 
@@ -29,6 +37,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
@@ -47,7 +56,7 @@ type probe struct {
 // An outcome may hold both: a report that counts what was lost is printed, and
 // the run has failed.
 type outcome struct {
-	report any
+	report figures.Report
 	err    error
 }
 
@@ -65,10 +74,14 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		return exitBadFlags
 	}
 	result := execute(operation, settings, stderr)
-	if result.report != nil {
+	switch {
+	case result.report != nil:
+		result.report.TakeCPU()
 		if err := json.NewEncoder(stdout).Encode(result.report); err != nil {
 			result.err = errors.Join(result.err, err)
 		}
+	case result.err == nil:
+		figures.PrintCPU(stderr)
 	}
 	if result.err != nil {
 		fmt.Fprintf(stderr, "perf: %s: %v\n", operation.name, result.err)

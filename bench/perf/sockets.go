@@ -22,10 +22,6 @@ type binder interface {
 	LastEndpoint() string
 }
 
-type sender interface {
-	Send(context.Context, socket.Message) error
-}
-
 type receiver interface {
 	RecvInto(context.Context, *socket.Message) error
 	TryRecv() (socket.Message, error)
@@ -46,6 +42,8 @@ func (p *probe) options(linger time.Duration) *socket.Options {
 		MessageBytes: socket.Unlimited,
 		Linger:       linger,
 		ReconnectMax: reconnectMax,
+		SendBuffer:   p.sendBuffer,
+		RecvBuffer:   p.recvBuffer,
 	}
 }
 
@@ -55,16 +53,6 @@ func (p *probe) bind(s binder) error {
 		return err
 	}
 	fmt.Fprintf(p.stderr, "bound %s\n", s.LastEndpoint())
-	return nil
-}
-
-func (p *probe) sendAll(ctx context.Context, to sender) error {
-	message := socket.NewMessage(make([]byte, p.size))
-	for range p.count {
-		if err := to.Send(ctx, message); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -4,24 +4,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"runtime"
 	"time"
 
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 	"github.com/zwire-mq/zwire/socket"
 )
 
-type throughputReport struct {
-	Operation          string  `json:"op"`
-	Endpoint           string  `json:"endpoint"`
-	Size               int     `json:"size"`
-	Count              int     `json:"count"`
-	Seconds            float64 `json:"seconds"`
-	MessagesPerSecond  float64 `json:"msgs_per_s"`
-	MegabytesPerSecond float64 `json:"mb_per_s"`
-	AllocsPerMessage   float64 `json:"allocs_per_msg"`
-}
-
-func throughputPull(ctx context.Context, p *probe) (any, error) {
+func throughputPull(ctx context.Context, p *probe) (figures.Report, error) {
 	pull, err := socket.NewPull(p.options(socket.LingerNone))
 	if err != nil {
 		return nil, err
@@ -37,7 +28,7 @@ func throughputPull(ctx context.Context, p *probe) (any, error) {
 	return report, pull.Close()
 }
 
-func throughputPush(ctx context.Context, p *probe) (any, error) {
+func throughputPush(ctx context.Context, p *probe) (figures.Report, error) {
 	push, err := socket.NewPush(p.options(socket.LingerForever))
 	if err != nil {
 		return nil, err
@@ -45,15 +36,21 @@ func throughputPush(ctx context.Context, p *probe) (any, error) {
 	if err := push.Connect(p.endpoint); err != nil {
 		return nil, err
 	}
-	if err := p.sendAll(ctx, push); err != nil {
+	balance, err := p.sendAll(ctx, p.sendWay(push))
+	if err != nil {
 		return nil, err
+	}
+	if balance != nil {
+		if err := json.NewEncoder(p.stderr).Encode(balance); err != nil {
+			return nil, err
+		}
 	}
 	return nil, push.Close()
 }
 
 // measureThroughput counts time and allocations from the first message to the
 // last one.
-func (p *probe) measureThroughput(ctx context.Context, from receiver) (*throughputReport, error) {
+func (p *probe) measureThroughput(ctx context.Context, from receiver) (*figures.Throughput, error) {
 	var before, after runtime.MemStats
 	if err := p.takeAll(ctx, from, 1); err != nil {
 		return nil, err
@@ -63,18 +60,12 @@ func (p *probe) measureThroughput(ctx context.Context, from receiver) (*throughp
 	if err := p.takeAll(ctx, from, p.count-1); err != nil {
 		return nil, err
 	}
-	seconds := time.Since(start).Seconds()
+	elapsed := time.Since(start)
 	runtime.ReadMemStats(&after)
 	if err := p.checkNoMore(from); err != nil {
 		return nil, err
 	}
-	report := &throughputReport{Size: p.size, Count: p.count}
-	if p.count > 1 {
-		messages := float64(p.count - 1)
-		report.Seconds = seconds
-		report.MessagesPerSecond = messages / seconds
-		report.MegabytesPerSecond = report.MessagesPerSecond * float64(p.size) / 1e6
-		report.AllocsPerMessage = float64(after.Mallocs-before.Mallocs) / messages
-	}
+	report := &figures.Throughput{Size: p.size, Count: p.count}
+	report.Summarize(float64(p.count-1), elapsed, after.Mallocs-before.Mallocs)
 	return report, nil
 }

@@ -18,31 +18,49 @@ import (
 )
 
 const (
-	probePackage = "github.com/zwire-mq/zwire/bench/perf"
-	boundPrefix  = "bound "
+	benchModule = "github.com/zwire-mq/zwire/bench"
+	boundPrefix = "bound "
 )
 
 // ErrNoLibzmq names what the yardstick needs.
 var ErrNoLibzmq = errors.New("building on libzmq needs the Debian packages gcc, pkg-config and libzmq3-dev")
 
+// Folder returns the folder of the module bench.
+func Folder(ctx context.Context) (string, error) {
+	folder, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", benchModule+"/perf").Output()
+	if err != nil {
+		return "", fmt.Errorf("go list %s/perf: %w", benchModule, err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(folder))), nil
+}
+
 // BuildProbe builds bench/perf into folder, without cgo, and returns its path.
 func BuildProbe(ctx context.Context, folder string) (string, error) {
-	path := filepath.Join(folder, "perf-zwire")
-	build := exec.CommandContext(ctx, "go", "build", "-o", path, probePackage)
+	return BuildProgram(ctx, folder, "perf", false)
+}
+
+// BuildProgram builds one program of bench into folder and returns its path.
+func BuildProgram(ctx context.Context, folder, name string, cgo bool, flags ...string) (string, error) {
+	path := filepath.Join(folder, name+"-zwire")
+	arguments := append([]string{"build", "-o", path}, flags...)
+	build := exec.CommandContext(ctx, "go", append(arguments, benchModule+"/"+name)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if cgo {
+		build.Env = append(build.Env, "CGO_ENABLED=1")
+	}
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %w\n%s", probePackage, err, output)
+		return "", fmt.Errorf("go build %s/%s: %w\n%s", benchModule, name, err, output)
 	}
 	return path, nil
 }
 
 // BuildYardstick compiles bench/libzmq/perf.c into folder and returns its path.
 func BuildYardstick(ctx context.Context, folder string) (string, error) {
-	module, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", probePackage).Output()
+	bench, err := Folder(ctx)
 	if err != nil {
-		return "", fmt.Errorf("go list %s: %w", probePackage, err)
+		return "", err
 	}
-	source := filepath.Join(filepath.Dir(strings.TrimSpace(string(module))), "libzmq", "perf.c")
+	source := filepath.Join(bench, "libzmq", "perf.c")
 	library, err := exec.CommandContext(ctx, "pkg-config", "--cflags", "--libs", "libzmq").Output()
 	if err != nil {
 		return "", fmt.Errorf("%w: pkg-config: %w", ErrNoLibzmq, err)
@@ -122,27 +140,59 @@ func (p *Process) Wait() (stdout []byte, err error) {
 // Pair runs binder, then connecter with the flag -connect and what binder bound
 // added. It returns what each wrote on standard output.
 func Pair(ctx context.Context, binder, connecter []string) (fromBinder, fromConnecter []byte, err error) {
-	ctx, cancel := context.WithCancel(ctx) // no process outlives the other's failure
+	processes, err := run(ctx, binder, connecter)
+	if len(processes) < 2 {
+		return nil, nil, err
+	}
+	return processes[0].stdout.Bytes(), processes[1].stdout.Bytes(), err
+}
+
+// Run is Pair, or without a connecter one process alone. It returns all that
+// the processes wrote, standard error included.
+func Run(ctx context.Context, binder, connecter []string) (written [][]byte, err error) {
+	processes, err := run(ctx, binder, connecter)
+	for _, process := range processes {
+		written = append(written, process.stdout.Bytes(), process.stderr.Bytes())
+	}
+	return written, err
+}
+
+// run returns processes that have ended. The error begins with that of the one
+// that failed first; the other is killed then.
+func run(ctx context.Context, binder, connecter []string) ([]*Process, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	binding, err := Start(ctx, binder[0], binder[1:]...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	endpoint, err := binding.Bound()
-	if err != nil {
-		return nil, nil, err
+	processes := []*Process{binding}
+	if len(connecter) > 0 {
+		endpoint, err := binding.Bound()
+		if err != nil {
+			return nil, err
+		}
+		connecting, err := Start(ctx, connecter[0], append(connecter[1:len(connecter):len(connecter)], "-connect", endpoint)...)
+		if err != nil {
+			cancel()
+			_, waitErr := binding.Wait()
+			return nil, errors.Join(err, waitErr)
+		}
+		processes = append(processes, connecting)
 	}
-	arguments := append(append([]string{}, connecter[1:]...), "-connect", endpoint)
-	connecting, err := Start(ctx, connecter[0], arguments...)
-	if err != nil {
-		cancel()
-		_, waitErr := binding.Wait()
-		return nil, nil, errors.Join(err, waitErr)
+	ends := make(chan error)
+	for _, process := range processes {
+		go func() {
+			_, err := process.Wait()
+			ends <- err
+		}()
 	}
-	fromConnecter, connecterErr := connecting.Wait()
-	if connecterErr != nil {
-		cancel()
+	var errs []error
+	for range processes {
+		if err := <-ends; err != nil {
+			errs = append(errs, err)
+			cancel()
+		}
 	}
-	fromBinder, binderErr := binding.Wait()
-	return fromBinder, fromConnecter, errors.Join(connecterErr, binderErr)
+	return processes, errors.Join(errs...)
 }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// nearLimit is how far from the limit counts as close, where the target is not met.
+const nearLimit = 1.25
+
+// A side is what the runs of one contender gave, in the unit of the measure, or
+// why they gave nothing.
+type side struct {
+	name             string
+	median, min, max float64
+	err              error
+}
+
+// A verdict is one line of a table.
+type verdict struct {
+	figure
+	ours, theirs, limit *side   // theirs and limit may be nil
+	ratio               float64 // ours to theirs, or ours alone
+	ofLimit             float64
+}
+
+// judge looks at the samples of one figure.
+func judge(f figure, o outcome) verdict {
+	v := verdict{figure: f, ours: f.best(o, []string{f.ours})}
+	v.ratio = v.ours.median
+	if len(f.against) > 0 {
+		v.theirs = f.best(o, f.against)
+		v.ratio = v.ours.median / v.theirs.median
+	}
+	if f.limit != "" {
+		v.limit = f.best(o, []string{f.limit})
+		v.ofLimit = v.ours.median / v.limit.median
+	}
+	return v
+}
+
+// best fails if one of the contenders has failed: it might have been the best.
+func (f figure) best(o outcome, names []string) *side {
+	var best *side
+	for _, name := range names {
+		s := f.side(o.entry(name))
+		if s.err != nil {
+			return s
+		}
+		if best == nil || (s.median < best.median) == f.lower {
+			best = s
+		}
+	}
+	return best
+}
+
+func (f figure) side(e entry) *side {
+	s := &side{name: e.Name}
+	if e.Failure != "" {
+		s.err = errors.New(reason(e.Failure))
+		return s
+	}
+	var values []float64
+	for _, sample := range e.Samples {
+		if value, given := sample[f.key]; given {
+			values = append(values, value*f.scale)
+		}
+	}
+	if len(values) == 0 || len(values) < len(e.Samples) {
+		s.err = fmt.Errorf("no %s in the report", f.key)
+		return s
+	}
+	s.median, s.min, s.max = median(values), slices.Min(values), slices.Max(values)
+	return s
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// known tells whether there is a ratio.
+func (v verdict) known() bool {
+	return v.ours.err == nil && (v.theirs == nil || v.theirs.err == nil)
+}
+
+func (v verdict) met() bool {
+	return v.known() && (v.ratio == v.target || (v.ratio < v.target) == v.lower)
+}
+
+// near tells whether the limit is close.
+func (v verdict) near() bool {
+	if v.ours.err != nil || v.limit == nil || v.limit.err != nil {
+		return false
+	}
+	if v.lower {
+		return v.ofLimit <= nearLimit
+	}
+	return v.ofLimit >= 1/nearLimit
+}
+
+// reason is the first thing that a failed program said after what it had bound;
+// the first line names the command.
+func reason(failure string) string {
+	first, rest, _ := strings.Cut(strings.TrimSpace(failure), "\n")
+	for line := range strings.Lines(rest) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "bound ") {
+			return line
+		}
+	}
+	return first
+}
