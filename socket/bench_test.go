@@ -20,6 +20,15 @@ type load struct {
 	open     func(stage) (run func())
 }
 
+// start opens the sockets of a load, and lets chunks grow to their size.
+func (l load) start(t testing.TB) (run func()) {
+	run = l.open(newStage(t))
+	for range 50 {
+		run()
+	}
+	return run
+}
+
 // stage is where a load stands.
 type stage struct {
 	testing.TB
@@ -165,10 +174,7 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // now: when AllocsPerRun does it, pools lose what they have
 	for _, l := range loads() {
-		run := l.open(newStage(t))
-		for range 50 { // chunks grow to their size
-			run()
-		}
+		run := l.start(t)
 		if n := testing.AllocsPerRun(50, run); n > 0 {
 			t.Errorf("%s: %v allocations for %d messages", l.name, n, l.messages)
 		}
@@ -178,7 +184,7 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 func BenchmarkSendRecv(b *testing.B) {
 	for _, l := range loads() {
 		b.Run(l.name, func(b *testing.B) {
-			run := l.open(newStage(b))
+			run := l.start(b)
 			b.ReportAllocs()
 			for b.Loop() {
 				run()
