@@ -57,6 +57,7 @@ func benchmarkLife(b *testing.B, topics [][]byte) {
 	var add, match, remove time.Duration
 	var bytes uint64
 	rounds, visits := 0, 0
+	b.ReportAllocs()
 	for b.Loop() {
 		var trie Trie[*int]
 		before := heapBytes()
@@ -224,6 +225,7 @@ func BenchmarkPeersLeave(b *testing.B) {
 	topics := topicsOf(count, topicSets[0].topic)
 	left := 0
 	var took time.Duration
+	b.ReportAllocs()
 	for b.Loop() {
 		var trie Trie[int]
 		for p := range peers {
