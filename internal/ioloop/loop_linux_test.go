@@ -688,22 +688,6 @@ func TestReleaseWaitsForTheLeader(t *testing.T) {
 	p.end()
 }
 
-// echo answers each byte until its stream ends. It leads its own loop, as a receiver does.
-func echo(p *probe, l *Loop) {
-	for n := 0; ; {
-		w := newWaiter()
-		p.wake(w)
-		if len(p.text()) == n {
-			w.Wait(context.Background(), l)
-		}
-		for ; n < len(p.text()); n++ {
-			if _, err := p.stream.Write([][]byte{{1}}); err != nil {
-				return
-			}
-		}
-	}
-}
-
 // pingPong sends a byte and waits for the answer, until stop says so; it returns how often.
 func pingPong(p *probe, l *Loop, stop func() bool) int {
 	rounds := 0
@@ -797,77 +781,6 @@ func TestKindness(t *testing.T) {
 			p.stream.Abort()
 			own.Close()
 			answering.Wait()
-		})
-	}
-}
-
-// BenchmarkPingPong is a round trip between two receivers that lead loops of their own.
-func BenchmarkPingPong(b *testing.B) {
-	left, right := newHouse(b, 1), newHouse(b, 1)
-	one, own := pair(b)
-	fd, err := unix.Dup(int(own.Fd()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	unix.SetNonblock(fd, true)
-	own.Close()
-	p, q := new(probe), new(probe)
-	left.home.Attach(one, p, func(s Stream) { p.stream = s })
-	right.home.Attach(descriptor{fd}, q, func(s Stream) { q.stream = s })
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		echo(q, right.home.Loop())
-	}()
-	rounds := 0
-	b.ResetTimer()
-	pingPong(p, left.home.Loop(), func() bool { rounds++; return rounds > b.N })
-	b.StopTimer()
-	p.end()
-	q.note("end")
-	q.stream.Abort()
-	q.mu.Lock()
-	w := q.waiter
-	q.got = append(q.got, 0) // one answer more, which fails
-	q.mu.Unlock()
-	if w != nil {
-		w.Wake()
-	}
-	<-done
-	q.end()
-}
-
-// BenchmarkWake is what it takes to end the wait of another goroutine: one that leads, or one that is parked.
-func BenchmarkWake(b *testing.B) {
-	for _, led := range []bool{true, false} {
-		b.Run(fmt.Sprintf("led=%v", led), func(b *testing.B) {
-			h := newHouse(b, 1)
-			p, _ := h.attach()
-			l := h.home.Loop()
-			if !led {
-				l = nil
-			}
-			waiters := make(chan *Waiter)
-			woken := make(chan struct{})
-			go func() {
-				defer close(woken)
-				for w := range waiters {
-					w.Wait(context.Background(), l)
-					woken <- struct{}{}
-				}
-			}()
-			b.ReportAllocs()
-			var all Waiters
-			for b.Loop() {
-				w := all.Take()
-				waiters <- w
-				w.Wake()
-				<-woken
-				all.Put(w)
-			}
-			close(waiters)
-			<-woken
-			p.end()
 		})
 	}
 }

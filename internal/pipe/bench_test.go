@@ -33,6 +33,9 @@ func loads() []load {
 			load{fmt.Sprintf("fanout/10/%dB", bytes), pile, bytes, fanOutLoad(pile, 10, frames)},
 		)
 	}
+	for _, bytes := range []int{10, 100, 1000} {
+		all = append(all, load{fmt.Sprintf("small/%dB", bytes), 400, bytes, smallLoad(400, bytes)})
+	}
 	return append(all, load{"fanout/1000/100B", 50, 100, fanOutLoad(50, 1000, [][]byte{make([]byte, 100)})})
 }
 
@@ -110,6 +113,58 @@ func receiverLoad(pile int, frames [][]byte) func() {
 	}
 }
 
+// generous is an idle producer that publishes what it holds back when it is asked.
+type generous struct{ idle }
+
+func (generous) Release(q *Queue) {
+	q.Flush()
+	q.Claim()
+}
+
+// smallLoad is a sender and a receiver in the middle of a burst: they take the short way wherever it is open.
+func smallLoad(pile, bytes int) func() {
+	q := newIdle(Limits{Messages: 1000})
+	q.Producer = generous{}
+	frames, memory := [][]byte{make([]byte, bytes)}, make([]byte, bytes+1)
+	n := EncodedBytes(nil, frames)
+	return func() {
+		appended, taken := 0, 0
+		for range pile {
+			if q.AppendSmall(frames[0]) {
+				appended++
+				continue
+			}
+			if !q.Fits(n, ByteMark) {
+				panic("no room")
+			}
+			q.Append(nil, frames)
+			if !q.Claim() {
+				q.Quicken(ByteMark)
+			}
+		}
+		q.Turn(Posted, Draining)
+		for {
+			if _, ok := q.TakeSmall(memory); ok {
+				taken++
+				continue
+			}
+			b := q.Front()
+			if b == nil {
+				q.Settle()
+				if q.Yield() {
+					break
+				}
+				continue
+			}
+			copy(memory, b[len(b)-bytes:])
+			q.Pop(len(b))
+		}
+		if min(appended, taken) < pile/2 {
+			panic("the long way")
+		}
+	}
+}
+
 func fanOutLoad(pile, peers int, frames [][]byte) func() {
 	var encoder Encoder
 	queues := make([]*Queue, peers)
@@ -162,6 +217,9 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 func BenchmarkQueue(b *testing.B) {
 	for _, l := range loads() {
 		b.Run(l.name, func(b *testing.B) {
+			for range 20 { // chunks grow to their size
+				l.run()
+			}
 			b.ReportAllocs()
 			b.SetBytes(int64(l.messages * l.bytes))
 			for b.Loop() {

@@ -4,6 +4,7 @@ package subtrie
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -56,6 +57,7 @@ func benchmarkLife(b *testing.B, topics [][]byte) {
 	var add, match, remove time.Duration
 	var bytes uint64
 	rounds, visits := 0, 0
+	b.ReportAllocs()
 	for b.Loop() {
 		var trie Trie[*int]
 		before := heapBytes()
@@ -134,12 +136,96 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
+// matchLoads have one peer with that many topics, and frames that begin with one of them each, at random: with many topics
+// what the caches do not hold costs more than the walk.
+func matchLoads() []matchLoad {
+	long := strings.Repeat("a topic that many share the start of/", 8)
+	var all []matchLoad
+	for _, count := range []int{1, 1000, 100_000} {
+		for _, shape := range []struct {
+			name  string
+			topic func(i int) []byte
+		}{
+			{"short", func(i int) []byte { return fmt.Appendf(nil, "%08x", uint32(scatter(uint64(i)))) }},
+			{"long", func(i int) []byte { return fmt.Appendf(nil, "%s%08x", long, uint32(scatter(uint64(i)))) }},
+		} {
+			all = append(all, matchLoad{fmt.Sprintf("%d/%s", count, shape.name), topicsOf(count, shape.topic)})
+		}
+	}
+	return all
+}
+
+type matchLoad struct {
+	name   string
+	topics [][]byte
+}
+
+// open returns what finds the peers of all frames, and what asks whether the topics, as a SUB's, want them.
+func (l matchLoad) open() (frames int, find, ask func()) {
+	trie, counts, peer := new(Trie[*int]), new(Counts), new(int)
+	for _, topic := range l.topics {
+		trie.Add(topic, peer)
+		counts.Add(topic)
+	}
+	chosen := make([][]byte, 1000)
+	for i := range chosen {
+		chosen[i] = append(l.topics[scatter(uint64(i))%uint64(len(l.topics))], " and a body"...)
+	}
+	found := make([]*int, 0, 10)
+	find = func() {
+		for _, frame := range chosen {
+			if found = trie.AppendMatches(frame, found[:0]); len(found) != 1 {
+				panic("not found once")
+			}
+		}
+	}
+	ask = func() {
+		for _, frame := range chosen {
+			if !counts.Match(frame) {
+				panic("not wanted")
+			}
+		}
+	}
+	return len(chosen), find, ask
+}
+
+func TestMatchAmongAllocatesNothing(t *testing.T) {
+	for _, l := range matchLoads() {
+		_, find, ask := l.open()
+		if n := testing.AllocsPerRun(10, find) + testing.AllocsPerRun(10, ask); n > 0 {
+			t.Errorf("%s: %v allocations", l.name, n)
+		}
+	}
+}
+
+// BenchmarkMatchAmong matches a thousand frames: with a publisher's trie, and with a subscriber's counts.
+func BenchmarkMatchAmong(b *testing.B) {
+	for _, l := range matchLoads() {
+		b.Run(l.name, func(b *testing.B) {
+			frames, find, ask := l.open()
+			for _, step := range []struct {
+				name string
+				run  func()
+			}{{"append", find}, {"counts", ask}} {
+				b.Run(step.name, func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						step.run()
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*frames), "ns/match")
+				})
+			}
+		})
+	}
+}
+
 // BenchmarkPeersLeave has a thousand peers with the same hundred topics leave.
 func BenchmarkPeersLeave(b *testing.B) {
 	const peers, count = 1000, 100
 	topics := topicsOf(count, topicSets[0].topic)
 	left := 0
 	var took time.Duration
+	b.ReportAllocs()
 	for b.Loop() {
 		var trie Trie[int]
 		for p := range peers {

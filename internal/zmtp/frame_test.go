@@ -107,29 +107,3 @@ func FuzzHeader(f *testing.F) {
 		}
 	})
 }
-
-func TestPutHeaderAllocatesNothing(t *testing.T) {
-	var b [wire.HeaderBytesMax]byte
-	n := testing.AllocsPerRun(100, func() {
-		wire.PutHeader(b[:], 0, 10)
-		wire.PutHeader(b[:], wire.FlagMore, 1000)
-	})
-	if n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func BenchmarkPutHeader(b *testing.B) {
-	for _, c := range []struct {
-		name      string
-		bodyBytes int
-	}{{"short", 10}, {"long", 1000}} {
-		b.Run(c.name, func(b *testing.B) {
-			var header [wire.HeaderBytesMax]byte
-			b.ReportAllocs()
-			for b.Loop() {
-				wire.PutHeader(header[:], 0, c.bodyBytes)
-			}
-		})
-	}
-}

@@ -3,6 +3,7 @@
 package zmtp
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -65,6 +66,28 @@ func TestScanAllocatesNothing(t *testing.T) {
 				t.Errorf("%s: %v allocations", name, n)
 			}
 		}
+	}
+}
+
+func TestAppendFrameAllocatesNothing(t *testing.T) {
+	memory, body := make([]byte, 0, 2000), make([]byte, 1000)
+	n := testing.AllocsPerRun(100, func() {
+		AppendFrame(AppendFrame(memory, 0, body[:10]), 0, body)
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkAppendFrame(b *testing.B) {
+	for _, bytes := range []int{10, 1000} {
+		b.Run(fmt.Sprint(bytes, "B"), func(b *testing.B) {
+			memory, body := make([]byte, 0, 2*bytes), make([]byte, bytes)
+			b.ReportAllocs()
+			for b.Loop() {
+				AppendFrame(memory, 0, body)
+			}
+		})
 	}
 }
 
