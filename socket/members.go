@@ -193,7 +193,9 @@ func (b *base) handleOut(l letter) {
 	case letterTrim:
 		l.queue.Trim()
 	case letterFlush:
-		flush(l.queue)
+		if q := l.queue; q.Asked() && q.Claim() {
+			q.Consumer.Ready(q, true)
+		}
 	case letterOwed:
 		l.queue.Repay()
 	case letterSweep:

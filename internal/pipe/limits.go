@@ -22,10 +22,11 @@ const (
 	ByteMark = 512 << 10
 
 	// holdMessages and holdBytes bound what a writer holds back while a drainer is at work or on its way, and holdAfter is
-	// how many messages in a row must have found one before.
+	// how many messages in a row must have found one before; holdRest more, when that turned out to be no burst.
 	holdMessages = 64
 	holdBytes    = 16 << 10
 	holdAfter    = 16
+	holdRest     = 1000
 
 	// awaitLooks is how often a drainer looks for what a writer holds back before it asks: some 2 µs, in which a writer at
 	// full speed fills holdMessages.

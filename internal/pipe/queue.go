@@ -312,6 +312,17 @@ func (q *Queue) Flush() bool {
 	return true
 }
 
+// Asked is Flush for a drainer that has nothing left. If little was held back there was no burst, but somebody who takes
+// turns with the drainer: it takes many more messages until one is held back again.
+func (q *Queue) Asked() bool {
+	if q.promised && q.held < holdAfter {
+		q.promised = false
+		q.burst = -holdRest
+		q.holding.Store(false)
+	}
+	return q.Flush()
+}
+
 // AppendWire queues one whole message, or command, that is in wire form already.
 func (q *Queue) AppendWire(message []byte) {
 	c, from, to := q.encoder.Encode(message, nil, q.behind)

@@ -41,9 +41,13 @@ func (p *holdOps) add(label, text string, do func(s *holdState, me int) target) 
 	*p = append(*p, op[holdState]{label, text, do})
 }
 
-// mail is turn.read, with the lock held: Flush and Claim.
+// mail is turn.read, with the lock held: Asked and Claim.
 func (p *holdOps) mail(label string, then target) {
 	p.add(label, "read: mailed.Store(false)", func(s *holdState, me int) target { s.mailed = false; return next })
+	p.add("", "Asked: holding.Store(false)", func(s *holdState, me int) target {
+		s.promised, s.holding = false, false
+		return next
+	})
 	p.add("", "read: Flush", func(s *holdState, me int) target {
 		if s.held == 0 {
 			return then

@@ -113,6 +113,7 @@ func followedInPipe() map[string]string {
 		"*Queue.AppendSmall": "",
 		"*Queue.Pop":         "q.starved.Load(); q.starved.Load(); q.giveBack()",
 		"*Queue.TakeSmall":   "",
+		"*Queue.Asked":       "q.holding.Store(false); q.Flush()",
 		"*Queue.Flush":       "",
 		"*Queue.Settle":      "q.Repay()",
 		"*Queue.expect":      "q.starved.Load()",
