@@ -20,6 +20,7 @@ type traits struct {
 	sendsIdentity bool
 	deaf          bool // never receives: what peers send is dropped
 	mute          bool // never sends
+	balanced      bool // any message can go to any peer
 	subscribable  bool // peers subscribe; what they send goes to the sending side
 }
 
@@ -130,6 +131,7 @@ type base struct {
 	untold      *pipe.Queue      // out: its drainer sleeps and is told as soon as the turn is given up
 	express     *pipe.Queue      // out: where the last message went and, until further notice, the next one goes
 	sent        uint64           // out
+	crowd       int              // out: above 0 while several senders have met lately
 
 	_           [128]byte
 	in          turn

@@ -14,7 +14,7 @@ type Dealer struct {
 // NewDealer returns a DEALER socket; nil options are the defaults.
 func NewDealer(opts *Options) (*Dealer, error) {
 	b, p := new(base), new(balanced)
-	if err := b.open(traits{name: "DEALER", peers: []string{"REP", "DEALER", "ROUTER"}, sendsIdentity: true}, p, opts); err != nil {
+	if err := b.open(traits{name: "DEALER", balanced: true, peers: []string{"REP", "DEALER", "ROUTER"}, sendsIdentity: true}, p, opts); err != nil {
 		return nil, err
 	}
 	p.immediate = b.options.Immediate

@@ -188,7 +188,11 @@ func (b *base) handleOut(l letter) {
 	case letterRevive:
 		if !m.gone && !m.leaving {
 			b.pattern.revive(m)
-			b.wakeSenders() // they may wait for different peers
+			if b.traits.balanced {
+				b.wakeSender() // in the order in which they came
+			} else {
+				b.wakeSenders() // they may wait for different peers
+			}
 		}
 	case letterTrim:
 		l.queue.Trim()

@@ -13,7 +13,7 @@ type Pair struct {
 // NewPair returns a PAIR socket; nil options are the defaults.
 func NewPair(opts *Options) (*Pair, error) {
 	b, p := new(base), new(paired)
-	if err := b.open(traits{name: "PAIR", peers: []string{"PAIR"}}, p, opts); err != nil {
+	if err := b.open(traits{name: "PAIR", balanced: true, peers: []string{"PAIR"}}, p, opts); err != nil {
 		return nil, err
 	}
 	p.immediate = b.options.Immediate

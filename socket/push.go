@@ -12,7 +12,7 @@ type Push struct {
 // NewPush returns a PUSH socket; nil options are the defaults.
 func NewPush(opts *Options) (*Push, error) {
 	b, p := new(base), new(balanced)
-	if err := b.open(traits{name: "PUSH", peers: []string{"PULL"}, deaf: true}, p, opts); err != nil {
+	if err := b.open(traits{name: "PUSH", balanced: true, peers: []string{"PULL"}, deaf: true}, p, opts); err != nil {
 		return nil, err
 	}
 	p.immediate = b.options.Immediate

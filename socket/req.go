@@ -25,7 +25,7 @@ type Req struct {
 func NewReq(opts *Options) (*Req, error) {
 	b := new(base)
 	p := &asking{base: b}
-	if err := b.open(traits{name: "REQ", peers: []string{"REP", "ROUTER"}, sendsIdentity: true}, p, opts); err != nil {
+	if err := b.open(traits{name: "REQ", balanced: true, peers: []string{"REP", "ROUTER"}, sendsIdentity: true}, p, opts); err != nil {
 		return nil, err
 	}
 	p.immediate = b.options.Immediate

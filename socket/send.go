@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"slices"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
@@ -56,16 +57,37 @@ func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	b.out.mu.Lock()
+	if !b.out.mu.TryLock() {
+		b.out.mu.Lock()
+		b.crowd = crowdTurns
+	}
 	if b.out.mailed.Load() {
 		b.out.read()
 	} else if q := b.express; q != nil && len(frames) == 1 && len(frames[0]) <= b.smallMost && q.AppendSmall(frames[0]) {
 		// In a burst the next message goes where the last one went, and nothing is new but its bytes.
 		b.sent++
+		turnOver := b.crowd > 0 && b.sent%turnMessages == 0
 		b.out.unlock()
+		if turnOver {
+			b.giveTurn()
+		}
 		return nil
 	}
 	return b.sendLong(ctx, frames, how)
+}
+
+// Senders that meet at the turn give each other a chance after turnMessages, since the Go scheduler lets each run for 10 ms,
+// until they have not met for crowdTurns times as many.
+const (
+	turnMessages = 1024
+	crowdTurns   = 16
+)
+
+func (b *base) giveTurn() {
+	b.out.lock()
+	b.crowd--
+	b.out.unlock()
+	runtime.Gosched()
 }
 
 // sendLong is send of any message at any time. It is called with the turn held, and returns without.
