@@ -199,6 +199,7 @@ func (l *Loop) spin(w *Waiter) int {
 		if time.Since(start) > limit || looks%looksKind == 0 && l.wanted() {
 			break
 		}
+		giveWay()
 	}
 	l.polling.inVain()
 	return 0
