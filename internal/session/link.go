@@ -67,6 +67,7 @@ type link struct {
 	failed     bool
 	beginning  bool // Attach has not returned
 	opened     bool // writing has an owner of its own; before, it belongs to the owner of reading
+	openedAt   time.Time
 	writeGone  bool
 	writeError error
 	closed     bool
@@ -130,13 +131,13 @@ func (l *link) admit() {
 	}
 	s := l.s
 	s.mu.Lock()
-	s.state, s.attempts = Up, 0
+	s.state = Up
 	closing := s.closing
 	s.mu.Unlock()
 	if closing {
 		l.finishing.Store(true)
 	}
-	l.opened = true
+	l.opened, l.openedAt = true, time.Now()
 	s.End.Out.Set(pipe.Posted) // not after a fail that has seen no owner of writing
 	l.mu.Unlock()
 	l.pulse.start(l)
