@@ -41,11 +41,12 @@ type link struct {
 	unscanned bool   // bytes came with the end of the handshake, before Admit
 	scanner   zmtp.Scanner
 	chunk     *pipe.Chunk
-	start     int // of the earliest unfinished message in chunk
-	end       int // of what has been received
-	need      int // bytes from start that finish its present frame, as claimed
-	readBytes int // size of the next chunk
-	largest   int // largest message so far: what a claim is believed up to
+	start     int          // of the earliest unfinished message in chunk
+	end       int          // of what has been received
+	need      int          // bytes from start that finish its present frame, as claimed
+	readBytes int          // size of the next chunk
+	largest   int          // largest message so far: what a claim is believed up to
+	store     pipe.Encoder // of small messages
 
 	// Owner of writing, which is the queue's drainer.
 	writeEdge  atomic.Bool // the stream may take bytes since the last write began
@@ -196,6 +197,7 @@ func (l *link) tryEnd() {
 		l.chunk.Release()
 		l.chunk = nil
 	}
+	l.store.Trim()
 	l.stream.Close()
 	l.s.lost(l, reason)
 }
