@@ -52,7 +52,8 @@
 //
 //   - A message arrives whole or not at all: TestHostileCut, TestHostileHalfMultipart, TestMessageCutInTheMiddle.
 //   - In order per pipe, also across a reconnect, and never twice: TestConformanceL3, TestMessagesAcrossABreakAtEveryOctet,
-//     TestCrowd.
+//     TestCrowd. After a reconnect a bound receiver that lags has two pipes of the same peer for a while, and may take
+//     messages of the new one before the last ones of the old.
 //   - Only to a peer whose handshake has ended, and only types that belong together talk: TestWhoTalksToWhom, TestRuleN2,
 //     TestRuleT1.
 //   - Never more than the limits in memory, whatever a peer claims: TestHostileFrameLen, TestHostileClaimNoData,

@@ -97,6 +97,7 @@ type member struct {
 	topics   int       // bytes of its subscriptions
 	leaving  bool      // Disconnect: nothing new goes there
 	gone     bool
+	left     bool // inproc: the other socket has ended the pipe
 
 	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow
 

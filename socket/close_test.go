@@ -124,7 +124,7 @@ func TestCloseEndsWaits(t *testing.T) {
 func TestCloseFreesTheEndpoint(t *testing.T) {
 	overAll(t, func(s *scene) {
 		endpoint := s.unused()
-		push := open(s, socket.NewPush, socket.Options{ReconnectMin: time.Millisecond})
+		push := open(s, socket.NewPush, socket.Options{ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
 		if s.scheme != "inproc" {
 			s.ok(push.Connect(endpoint))
 		}

@@ -341,7 +341,7 @@ func TestConformanceL14(t *testing.T) {
 // After a restart of the listener queued messages arrive in order, none twice.
 func TestListenerRestarts(t *testing.T) {
 	overStreams(t, func(s *scene) {
-		push := open(s, socket.NewPush, socket.Options{ReconnectMin: time.Millisecond})
+		push := open(s, socket.NewPush, socket.Options{ReconnectMin: time.Millisecond, ReconnectMax: time.Millisecond})
 		endpoint := s.unused()
 		s.ok(push.Connect(endpoint))
 		next := 0

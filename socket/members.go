@@ -157,7 +157,7 @@ func (o *owner) Left(end *pipe.End) {
 	b := (*base)(o)
 	m := end.Socket.(*member)
 	b.out.post(letter{subject: letterDetach, member: m})
-	b.out.post(letter{subject: letterEnded, member: m})
+	b.out.post(letter{subject: letterLeft, member: m})
 }
 
 // Mismatched is told that an inproc name that this socket waited for belongs to a type it does not talk to.
@@ -184,6 +184,9 @@ func (b *base) handleOut(l letter) {
 	case letterDetach:
 		b.detach(m)
 	case letterEnded:
+		b.end(m)
+	case letterLeft:
+		m.left = true
 		b.end(m)
 	case letterRevive:
 		if !m.gone && !m.leaving {
@@ -278,12 +281,7 @@ func (b *base) end(m *member) {
 	}
 	m.gone = true
 	b.pattern.ended(m)
-	lost := 0
-	if m.session != nil {
-		lost = m.session.Discard()
-	} else if m.end.Partner == nil {
-		lost, _ = m.end.Out.Queued()
-	}
+	lost := b.discard(m)
 	b.table.Lock()
 	m.lost = lost
 	m.ended = true
@@ -305,6 +303,22 @@ func (b *base) end(m *member) {
 	b.wakeSenders()
 	b.in.post(letter{subject: letterEnded, member: m})
 	b.news.tell()
+}
+
+// discard returns how many messages queued for m nobody will ever receive. On inproc those are the other socket's once it
+// has taken the pipe: it may still receive them, also if it has not come to look at the pipe yet, and if it is closed they
+// have been handed over. If it refuses the pipe after this side has ended it, nobody is left to count them.
+func (b *base) discard(m *member) int {
+	if m.session != nil {
+		return m.session.Discard()
+	}
+	q := m.end.Out
+	flush(q) // the other socket must not need to ask who has left
+	if m.end.Partner == nil || m.left && q.State() == pipe.Detached {
+		lost, _ := q.Queued()
+		return lost
+	}
+	return 0
 }
 
 // forget takes m out of the tables, which are locked.
@@ -329,7 +343,8 @@ func (b *base) drop(m *member, reason error) {
 	if m.end.Partner != nil {
 		m.end.Out.Consumer.(*owner).Left(m.end.Partner)
 	}
-	(*owner)(b).Left(m.end)
+	b.out.post(letter{subject: letterDetach, member: m})
+	b.out.post(letter{subject: letterEnded, member: m})
 }
 
 func (b *base) setState(m *member, state PeerState) {

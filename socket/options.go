@@ -52,7 +52,9 @@ type Options struct {
 	// Default 10 s; Unlimited.
 	HandshakeTimeout time.Duration
 	// ReconnectMin and ReconnectMax bound the wait before an endpoint is dialed again: it doubles from the one to the
-	// other, and up to a quarter is added at random. Defaults 100 ms and 10 s.
+	// other, and up to a quarter is added at random. It begins anew after a stream that has stood for ReconnectMax. Defaults
+	// 100 ms and 10 s. A bound receiver that lags when a peer comes back takes the peer's old messages and its new ones in
+	// turn.
 	ReconnectMin, ReconnectMax time.Duration
 
 	// HeartbeatInterval is how often a peer is pinged. Default: never. A PING waits behind what the peer has not read: a peer

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
+
+	"github.com/zwire-mq/zwire/internal/pipe"
 )
 
 // PeerState says how far a peer is.
@@ -45,12 +47,13 @@ type Peer struct {
 	Identity  []byte // as announced, or made up by a ROUTER; nil: none
 	State     PeerState
 	Err       error // why there is no stream, or why the last one ended; nil: none has
-	SendQueue int   // messages queued for it
-	RecvQueue int   // messages received from it and not yet taken, about
+	SendQueue int   // messages queued for it; on inproc they are its RecvQueue as well
+	RecvQueue int   // messages received from it and not yet taken
 }
 
 // Peers lists the peers in no particular order.
 func (b *base) Peers() []Peer {
+	b.straighten()
 	b.in.lock() // to look into both kinds of queues
 	defer b.in.unlock()
 	b.out.lock()
@@ -69,6 +72,35 @@ func (b *base) Peers() []Peer {
 		peers = append(peers, p)
 	}
 	return peers
+}
+
+// straighten has the sockets at the other ends of inproc pipes publish what they hold back and return the credit of what
+// they have received, so that the queues can be counted. It holds one turn at a time: they may be looking at this one.
+func (b *base) straighten() {
+	var ends []*pipe.End
+	b.out.lock()
+	b.table.Lock()
+	for m := range b.members {
+		if m.session == nil && m.attached {
+			ends = append(ends, m.end)
+		}
+	}
+	b.table.Unlock()
+	b.out.unlock()
+	for _, e := range ends {
+		there := (*base)(e.Out.Consumer.(*owner))
+		there.out.lock()
+		flush(e.In)
+		if there.traits.subscribable {
+			e.Out.Repay()
+		}
+		there.out.unlock()
+		if !there.traits.subscribable {
+			there.in.lock()
+			e.Out.Repay()
+			there.in.unlock()
+		}
+	}
 }
 
 // news wakes who waits for something to change about the peers.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -214,6 +215,109 @@ func TestPeers(t *testing.T) {
 				return false
 			})
 		}
+	})
+}
+
+// On inproc the figures are exact at any time, although the sender holds messages back and the receiver credit.
+func TestPeersOfABurst(t *testing.T) {
+	play(t, "inproc", func(s *scene) {
+		push, pull := open(s, socket.NewPush, hasty()), open(s, socket.NewPull)
+		s.link(pull, push)
+		check := func(queued int) {
+			s.Helper()
+			if got := push.Peers()[0].SendQueue; got != queued {
+				s.Errorf("%d messages to be sent, want %d", got, queued)
+			}
+			if got := pull.Peers()[0].RecvQueue; got != queued {
+				s.Errorf("%d messages to be received, want %d", got, queued)
+			}
+		}
+		for round := range 2 { // queued one at a time, then many
+			for i := range 300 {
+				s.send(push, "x")
+				if round == 0 {
+					check(i + 1)
+				}
+			}
+			check(300)
+			for i := range 300 {
+				s.recv(pull)
+				if round == 0 || i%100 == 50 {
+					check(300 - i - 1)
+				}
+			}
+			check(0)
+		}
+	})
+}
+
+// Sockets that look at each other while both send do not wait for each other.
+func TestPeersOfEachOther(t *testing.T) {
+	play(t, "inproc", func(s *scene) {
+		a, b := open(s, socket.NewPair, hasty()), open(s, socket.NewPair, hasty())
+		s.link(a, b)
+		var all sync.WaitGroup
+		for _, p := range []*socket.Pair{a, b} {
+			all.Go(func() {
+				for range 1000 {
+					p.TrySend(message("x"))
+					p.Peers()
+				}
+			})
+			all.Go(func() {
+				for range 1000 {
+					p.TryRecv()
+					p.Peers()
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// What was queued for a socket that then refuses the pipe is counted as lost; what was queued for one that took it is not.
+func TestStatsOfARefusedPipe(t *testing.T) {
+	play(t, "inproc", func(s *scene) {
+		endpoint := s.unused()
+		first, second := open(s, socket.NewPair), open(s, socket.NewPair)
+		for _, p := range []*socket.Pair{first, second} {
+			s.ok(p.Connect(endpoint))
+			for range 3 {
+				s.send(p, "x")
+			}
+		}
+		bound := open(s, socket.NewPair)
+		s.ok(bound.Bind(endpoint))
+		s.eventually("the second is refused", func() bool { return len(second.Peers()) == 0 })
+		if got := second.Stats().Dropped[socket.DropPeerGone]; got != 3 {
+			s.Errorf("%d messages lost, want 3", got)
+		}
+		for range 3 {
+			s.want(bound, "x")
+		}
+		s.ok(bound.Close())
+		s.eventually("the first is left", func() bool { return len(first.Peers()) == 0 })
+		if got := first.Stats().Dropped; len(got) > 0 {
+			s.Errorf("lost %v", got)
+		}
+	})
+}
+
+// A sender that parts with a peer in the middle of a burst leaves it all that was sent.
+func TestDropInABurst(t *testing.T) {
+	play(t, "inproc", func(s *scene) {
+		router := open(s, socket.NewRouter, socket.Options{RouterHandover: true})
+		first, second := open(s, socket.NewDealer, named("d", hasty())), open(s, socket.NewDealer, named("d", hasty()))
+		endpoint := s.link(router, first)
+		for range 150 {
+			s.send(router, "d", "x")
+		}
+		s.connect(second, endpoint)
+		s.eventually("the first is left", func() bool { return len(first.Peers()) == 0 })
+		for range 150 {
+			s.want(first, "x")
+		}
+		s.nothing(first)
 	})
 }
 

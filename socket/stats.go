@@ -28,7 +28,7 @@ const (
 	DropFull       DropReason = "full"        // PUB, XPUB and ROUTER: the peer's queue was full
 	DropUnroutable DropReason = "unroutable"  // ROUTER: no such peer
 	DropAskerGone  DropReason = "asker gone"  // REP: the asker has left
-	DropPeerGone   DropReason = "peer gone"   // queued for an accepted peer that left
+	DropPeerGone   DropReason = "peer gone"   // queued for an accepted peer that left, or for a socket that refused the inproc pipe
 	DropLinger     DropReason = "linger"      // queued when linger expired, at Close or Disconnect
 	DropStale      DropReason = "stale reply" // REQ: a reply to a request that was given up, or from a peer not asked
 	DropMalformed  DropReason = "malformed"   // REQ and REP: a message without the envelope of its pattern

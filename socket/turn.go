@@ -35,6 +35,7 @@ const (
 	letterAttach                // a handshake has ended well
 	letterDetach                // the stream is gone
 	letterEnded                 // the pipe is gone
+	letterLeft                  // the same, because the other socket of an inproc pipe has left, or has not taken it
 	letterRevive                // queue has room again
 	letterTrim                  // queue is at rest
 	letterOwed                  // who writes to queue wants the credit of what has been taken from it

@@ -159,8 +159,9 @@ func TestReconnectBackOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		v.log.gaps()
-		// A good handshake starts the delays anew. The first one counts from the loss.
+		// A stream that stood for long starts the delays anew. The first one counts from the loss.
 		v.network.Refuse("a", true)
+		time.Sleep(most)
 		lost := time.Now()
 		r.Close()
 		synctest.Wait()
@@ -211,6 +212,50 @@ func TestReconnectBackOffAfterBadHandshakes(t *testing.T) {
 				}
 				if len(gaps) < 5 {
 					t.Errorf("%d pauses", len(gaps))
+				}
+			})
+		})
+	}
+}
+
+// A peer that ends its streams soon after a good handshake does not start the delays anew either, however long it stays
+// below the longest delay; one that has served for that long is dialled again after the shortest.
+func TestReconnectBackOffAfterShortLives(t *testing.T) {
+	const least, most = time.Second, 8 * time.Second
+	for _, c := range []struct {
+		stays time.Duration
+		want  []time.Duration // the first delays; the last one stays
+	}{
+		{0, []time.Duration{1, 2, 4, 8}},
+		{least, []time.Duration{1, 2, 4, 8}},
+		{most - 1, []time.Duration{1, 2, 4, 8}},
+		{most, []time.Duration{1}},
+		{time.Hour, []time.Duration{1}},
+	} {
+		t.Run(c.stays.String(), func(t *testing.T) {
+			virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
+				p := v.listen("a")
+				push, err := socket.NewPush(v.options(socket.Options{ReconnectMin: least, ReconnectMax: most}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := push.Connect("sim://a"); err != nil {
+					t.Fatal(err)
+				}
+				var lost time.Time
+				for i := range 10 {
+					r := p.accept()
+					if delay, want := time.Since(lost), time.Second*c.want[min(max(i-1, 0), len(c.want)-1)]; i > 0 && (delay < want || delay > want+want/4) {
+						t.Errorf("delay %d is %v, want %v to a quarter more", i, delay, want)
+					}
+					r.Handshake("PULL")
+					if err := push.WaitConnected(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(c.stays)
+					lost = time.Now()
+					r.Close()
+					synctest.Wait()
 				}
 			})
 		})

@@ -89,7 +89,10 @@ func (s *Session) lost(l *link, reason error) {
 	over, closing := s.over, s.closing
 	var refused *zmtp.Error
 	final := s.Accepted || errors.As(reason, &refused) && refused.Reason == zmtp.Refused
-	if l.opened {
+	// A good handshake does not yet end the back-off: a peer that shakes hands and leaves, again and again, would be dialed
+	// every ReconnectMin for ever. After a stream that stood for the longest wait it cannot be: however long such a peer
+	// stays, each round of short waits takes at least ReconnectMax.
+	if l.opened && time.Since(l.openedAt) >= s.config.ReconnectMax {
 		s.attempts = 0
 	}
 	if closing {

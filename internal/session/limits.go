@@ -20,9 +20,11 @@ const (
 	readMost = 1 << 20
 	// readsMost is how many reads an owner makes in a row before others of the loop have their turn.
 	readsMost = 16
-	// keepMessages is from how many undelivered messages on an idle stream goes on filling the chunk they stand in:
-	// else each of them could pin a chunk.
-	keepMessages = 4
+	// emptyMost is how many times larger than the messages a chunk may be that they keep from the pool for as long as
+	// nobody receives them.
+	emptyMost = 8
+	// storeBytes is the largest chunk for copies of messages that a link keeps: what an Encoder begins with.
+	storeBytes = 1 << 10
 	// readSlack is how much room a chunk must have left for another read to be worth it.
 	readSlack = 512
 	// restBytesMax is the largest unfinished message that an idle stream keeps in a chunk of its own size.

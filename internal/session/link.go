@@ -41,11 +41,12 @@ type link struct {
 	unscanned bool   // bytes came with the end of the handshake, before Admit
 	scanner   zmtp.Scanner
 	chunk     *pipe.Chunk
-	start     int // of the earliest unfinished message in chunk
-	end       int // of what has been received
-	need      int // bytes from start that finish its present frame, as claimed
-	readBytes int // size of the next chunk
-	largest   int // largest message so far: what a claim is believed up to
+	start     int          // of the earliest unfinished message in chunk
+	end       int          // of what has been received
+	need      int          // bytes from start that finish its present frame, as claimed
+	readBytes int          // size of the next chunk
+	largest   int          // largest message so far: what a claim is believed up to
+	store     pipe.Encoder // of small messages
 
 	// Owner of writing, which is the queue's drainer.
 	writeEdge  atomic.Bool // the stream may take bytes since the last write began
@@ -67,6 +68,7 @@ type link struct {
 	failed     bool
 	beginning  bool // Attach has not returned
 	opened     bool // writing has an owner of its own; before, it belongs to the owner of reading
+	openedAt   time.Time
 	writeGone  bool
 	writeError error
 	closed     bool
@@ -130,13 +132,13 @@ func (l *link) admit() {
 	}
 	s := l.s
 	s.mu.Lock()
-	s.state, s.attempts = Up, 0
+	s.state = Up
 	closing := s.closing
 	s.mu.Unlock()
 	if closing {
 		l.finishing.Store(true)
 	}
-	l.opened = true
+	l.opened, l.openedAt = true, time.Now()
 	s.End.Out.Set(pipe.Posted) // not after a fail that has seen no owner of writing
 	l.mu.Unlock()
 	l.pulse.start(l)
@@ -195,6 +197,7 @@ func (l *link) tryEnd() {
 		l.chunk.Release()
 		l.chunk = nil
 	}
+	l.store.Trim()
 	l.stream.Close()
 	l.s.lost(l, reason)
 }

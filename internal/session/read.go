@@ -144,6 +144,7 @@ func (l *link) mayRead() bool {
 		l.leaveReading(readIdle)
 		return false
 	}
+	l.shrink()
 	return l.wait(func() bool { return l.finishing.Load() || l.revived.Load() })
 }
 
@@ -240,16 +241,15 @@ func (l *link) space() []byte {
 	return next.Buf[l.end:min(len(next.Buf), l.end+readMost)]
 }
 
-// shrink lets an idle stream keep no more than it needs.
+// shrink lets a stream that is idle, or not read because its queue is full, keep no more than it needs.
 func (l *link) shrink() {
+	if !l.lags() {
+		l.store.Trim()
+	}
 	if l.chunk == nil {
 		return
 	}
-	l.s.End.In.Trim()
 	rest := l.end - l.start
-	if queued, _ := l.s.End.In.Queued(); queued >= keepMessages && len(l.chunk.Buf)-l.end >= readSlack {
-		return
-	}
 	if rest == 0 {
 		if l.end*8 < l.readBytes {
 			l.readBytes = max(l.readBytes/4, readBytesMin)
@@ -343,7 +343,7 @@ func (l *link) scan() (published bool, err error) {
 			break
 		}
 		if !l.s.config.Deaf && !l.finishing.Load() {
-			in.Publish(l.chunk, l.start, l.start+r.Bytes, r.Messages)
+			l.publish(r.Bytes, r.Messages)
 			published = true
 		}
 		l.start += r.Bytes
@@ -358,6 +358,33 @@ func (l *link) scan() (published bool, err error) {
 	}
 	l.pulse.traffic(l)
 	return published, err
+}
+
+// publish hands over whole messages, which begin at start, where they stand, unless that would keep much more memory than
+// they need: a chunk of which they fill little, if it is large or earlier messages wait as well.
+func (l *link) publish(bytes, messages int) {
+	size := len(l.chunk.Buf)
+	if bytes*emptyMost >= size || size <= readBytesMin && !l.lags() {
+		l.s.End.In.Publish(l.chunk, l.start, l.start+bytes, messages)
+		return
+	}
+	l.publishCopy(l.chunk.Buf[l.start:l.start+bytes], messages)
+}
+
+// publishCopy hands over whole messages behind others in a small chunk, or in one of their own size: so many that come one
+// by one, and wait, share the chunks they stand in.
+func (l *link) publishCopy(encoded []byte, messages int) {
+	c, from, to := l.store.Encode(encoded, nil, func() bool { return false })
+	l.s.End.In.Publish(c, from, to, messages)
+	if len(c.Buf) > storeBytes {
+		l.store.Trim()
+	}
+}
+
+// lags reports whether messages wait to be received.
+func (l *link) lags() bool {
+	queued, _ := l.s.End.In.Queued()
+	return queued > 0
 }
 
 // gap is where commands have been cut out of an unfinished message: what follows moves down, piece by piece, so that any
@@ -404,7 +431,7 @@ func (l *link) obey(body []byte) (told bool, err error) {
 	switch command.Name {
 	case zmtp.CommandSubscribe, zmtp.CommandCancel:
 		if l.s.config.Subscriptions {
-			l.s.End.In.AppendWire(zmtp.AppendSubscription(nil, command.Name == zmtp.CommandSubscribe, command.Body))
+			l.publishCopy(zmtp.AppendSubscription(nil, command.Name == zmtp.CommandSubscribe, command.Body), 1)
 			return true, nil
 		}
 	case zmtp.CommandPing:

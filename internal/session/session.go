@@ -91,8 +91,8 @@ type Session struct {
 
 	mu       sync.Mutex
 	state    State
-	busy     int // attempts to get a link that are under way
-	attempts int
+	busy     int                // attempts to get a link that are under way
+	attempts int                // since a stream last stood for long
 	cancel   context.CancelFunc // of the dial under way
 	timer    *time.Timer        // until the next dial, or of lingering
 	closing  bool               // hand over what is queued, then end
@@ -207,8 +207,8 @@ func (s *Session) retry(reason error) {
 	})
 }
 
-// backoff doubles from ReconnectMin to ReconnectMax and adds up to a quarter, so that peers who lost the same server do
-// not come back at the same time (RFC 23, Error Handling).
+// backoff doubles from ReconnectMin to ReconnectMax, until lost begins anew, and adds up to a quarter, so that peers who
+// lost the same server do not come back at the same time (RFC 23, Error Handling).
 func (s *Session) backoff() time.Duration {
 	d := s.config.ReconnectMin
 	for i := 0; i < s.attempts && d < s.config.ReconnectMax; i++ {

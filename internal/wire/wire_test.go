@@ -25,7 +25,12 @@ func TestGolden(t *testing.T) {
 		{FlagCommand, 300, []byte{0x06, 0, 0, 0, 0, 0, 0, 1, 44}},
 		{0, 0x0102030405060708, []byte{0x02, 1, 2, 3, 4, 5, 6, 7, 8}},
 		{0, math.MaxInt, []byte{0x02, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+		{FlagMore, 0, []byte{0x01, 0}},
+		{FlagMore, 255, []byte{0x01, 255}},
+		{FlagCommand, 1 << 16, []byte{0x06, 0, 0, 0, 0, 0, 1, 0, 0}},
 		{FlagLong, 5, []byte{0x00, 5}}, // LONG is for PutHeader alone to set
+		{FlagLong, 255, []byte{0x00, 255}},
+		{FlagCommand | FlagLong, 5, []byte{0x04, 5}},
 		{FlagMore | FlagLong, 256, []byte{0x03, 0, 0, 0, 0, 0, 0, 1, 0}},
 	} {
 		dst := bytes.Repeat([]byte{0xee}, HeaderBytesMax+1)
