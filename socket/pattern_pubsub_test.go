@@ -441,8 +441,7 @@ func TestPubNoDrop(t *testing.T) {
 			s.ok(pub.WaitSubscribers(s.ctx, "", i+1))
 		}
 		number := numbered(50_000)
-		sent := s.stuff(pub, number)
-		s.is("TrySend", pub.TrySend(number(sent)), socket.ErrWouldBlock)
+		sent := s.stuff(pub, number) // TrySend has said ErrWouldBlock; the kernel may take one more after its timers
 		waited := make(chan error, 1)
 		go func() { waited <- pub.Send(s.ctx, number(sent)) }()
 		for i := range sent + 1 {
