@@ -20,6 +20,8 @@ const (
 	LingerNone time.Duration = -1
 	// LingerForever makes Close wait for as long as it takes.
 	LingerForever time.Duration = -2
+	// BusyPollNone makes calls that have to wait sleep at once.
+	BusyPollNone time.Duration = -1
 )
 
 // Options configure a socket. The zero value, and nil, mean the defaults; in every field 0 is the default. A negative
@@ -84,8 +86,9 @@ type Options struct {
 	XPubVerbose bool
 
 	// BusyPoll is how long a call that has to wait on tcp or ipc looks again and again for what comes before it sleeps,
-	// unless another goroutine needs its processor. It saves the time to wake up and costs up to a core. Linux only.
-	// Default: up to 50 µs, as long as that finds something more often than not.
+	// unless another goroutine needs its processor; other threads go first. It saves the time to wake up and costs up to a
+	// core. Linux only. Default: up to 50 µs, on inproc too, as long as that pays: after each time in vain it lets twice as
+	// many waits pass, up to 127. BusyPollNone.
 	BusyPoll time.Duration
 	// KeepAlive is the pause between TCP keep-alive probes. Default: the system's; Unlimited turns them off.
 	KeepAlive time.Duration
@@ -167,7 +170,7 @@ func (o *Options) resolveTimes() error {
 		{"HeartbeatInterval", &o.HeartbeatInterval, 0, 0},
 		{"HeartbeatTimeout", &o.HeartbeatTimeout, 0, 0},
 		{"HeartbeatTTL", &o.HeartbeatTTL, 0, 0},
-		{"BusyPoll", &o.BusyPoll, 0, 0},
+		{"BusyPoll", &o.BusyPoll, 0, BusyPollNone},
 		{"KeepAlive", &o.KeepAlive, 0, Unlimited},
 	} {
 		if *f.value < f.named {

@@ -73,6 +73,7 @@ func TestNegativeOptions(t *testing.T) {
 		"SendHWM": socket.Unlimited, "RecvHWM": socket.Unlimited, "QueueBytes": socket.Unlimited, "MessageBytes": socket.Unlimited,
 		"MessageFrames": socket.Unlimited, "SubscriptionsPerPeer": socket.Unlimited, "TopicBytesPerPeer": socket.Unlimited,
 		"Linger": int64(socket.LingerForever), "HandshakeTimeout": socket.Unlimited, "KeepAlive": socket.Unlimited,
+		"BusyPoll": int64(socket.BusyPollNone),
 	}
 	checked := 0
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[socket.Options]()) {

@@ -184,10 +184,10 @@ func (l *Loop) wanted() bool { return wanted(&l.runnable) }
 // waiter asked for it, only while that pays.
 func (l *Loop) spin(w *Waiter) int {
 	limit := w.Poll
-	if limit == 0 {
-		if !l.polling.mayPoll() {
-			return 0
-		}
+	switch {
+	case limit < 0, limit == 0 && !l.polling.mayPoll():
+		return 0
+	case limit == 0:
 		limit = spinMost
 	}
 	start := time.Now()

@@ -726,6 +726,9 @@ func TestPollingBacksOff(t *testing.T) {
 		t.Errorf("polled in %d of 1000 waits in vain", n)
 	}
 	own.Write([]byte{1})
+	if before := l.polling; l.spin(&Waiter{Poll: -1}) != 0 || l.polling != before {
+		t.Error("who wants no polling polls")
+	}
 	for l.spin(&Waiter{Poll: time.Second}) == 0 { // who asks for it polls at any time
 	}
 	if n := polls(3); n != 2 {

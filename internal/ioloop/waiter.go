@@ -12,7 +12,7 @@ import (
 // Waiter is a goroutine that sleeps until it is woken, running a loop meanwhile if it can. A wake is a hint: the sleeper
 // looks for itself what there is.
 type Waiter struct {
-	Poll time.Duration // how long to look for what comes before sleeping; 0: as long as it pays
+	Poll time.Duration // how long to look for what comes before sleeping; 0: as long as it pays; below: not at all
 
 	woken chan struct{} // cap 1
 	done  atomic.Bool   // woken, also when the channel has handed that over already
@@ -81,7 +81,7 @@ func (w *Waiter) Wait(ctx context.Context, l *Loop) error {
 	if l != nil {
 		l.park()
 		defer l.unpark()
-	} else if w.polls && w.spin() {
+	} else if w.polls && w.Poll >= 0 && w.spin() {
 		return nil
 	}
 	select {
