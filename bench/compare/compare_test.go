@@ -359,3 +359,32 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("RESULTS.json: %s", text)
 	}
 }
+
+// TestWhereResultsGo keeps a part of a run from replacing a whole one.
+func TestWhereResultsGo(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for name, test := range map[string]struct {
+		settings    settings
+		interrupted bool
+		want        string // none: a new one
+	}{
+		"all":                        {settings{}, false, "bench"},
+		"all elsewhere":              {settings{folder: "a"}, false, "a"},
+		"quick":                      {settings{quick: true}, false, ""},
+		"some":                       {settings{only: "tcp"}, false, ""},
+		"quick and some elsewhere":   {settings{quick: true, only: "tcp", folder: "a"}, false, "a"},
+		"all, interrupted":           {settings{}, true, ""},
+		"all elsewhere, interrupted": {settings{folder: "a"}, true, ""},
+	} {
+		got, err := test.settings.target("bench", test.interrupted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.want != "" && got != test.want {
+			t.Errorf("%s: into %s, want %s", name, got, test.want)
+		}
+		if test.want == "" && filepath.Dir(got) != os.TempDir() {
+			t.Errorf("%s: into %s, want a new folder", name, got)
+		}
+	}
+}

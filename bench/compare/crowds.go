@@ -21,10 +21,11 @@ func fans() []contest {
 			counted: "-count", start: max(500, startMessages/subscribers),
 			contenders: []contender{
 				fan(zwire, "perf", ""), fan(libzmq1, "libzmq", " -io 1"), fan(libzmq2, "libzmq", " -io 2"),
+				fan(limit, "limit", fmt.Sprintf(" -batch %d", fanBatch(subscribers))),
 			},
 			figures: []figure{
-				{tableFan, work, deliveries, zwire, anyLibzmq(), "", 4},
-				{tableCost, work, cpuPerMillion(), zwire, anyLibzmq(), "", 0},
+				{tableFan, work, deliveries, zwire, anyLibzmq(), limit, 4},
+				{tableCost, work, cpuPerMillion(), zwire, anyLibzmq(), limit, 0},
 			},
 			plot: "fanout", x: float64(subscribers),
 		})
@@ -90,9 +91,11 @@ func (p plan) peers() []contest {
 	return append(all, contest{
 		name: fmt.Sprintf("tcp echo peers %d", p.Peers), transport: "tcp", flags: fmt.Sprintf("-count %d", p.Peers),
 		counted: "-each", start: 5,
-		contenders: []contender{echo(zwire, "perf", ""), echo(libzmq1, "libzmq", " -io 1"), echo(libzmq2, "libzmq", " -io 2")},
+		contenders: []contender{
+			echo(zwire, "perf", ""), echo(libzmq1, "libzmq", " -io 1"), echo(libzmq2, "libzmq", " -io 2"), echo(limit, "limit", ""),
+		},
 		figures: []figure{{tablePeers, fmt.Sprintf("%d peers, all active, echoes of 16 B", p.Peers), echoes,
-			zwire, anyLibzmq(), "", 3}},
+			zwire, anyLibzmq(), limit, 3}},
 	})
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Compare measures the library beside libzmq and others, in processes of their
-// own that take turns, and writes RESULTS.md, RESULTS.json and plots/ in bench.
+// own that take turns, and writes RESULTS.md, RESULTS.json and plots/ in bench;
+// with -quick or -only in a temporary folder, unless -out names another.
 //
 //	go run ./compare                          everything, in less than twenty minutes
 //	go run ./compare -quick                   everything, in less than two, to look at
@@ -15,6 +16,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -57,7 +59,7 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 0, "measurements of each contender (default 5; 9 of round trips, 3 of other Go libraries)")
 	flag.Float64Var(&s.seconds, "seconds", 0, "rough length of one measurement (default 0.6)")
 	flag.StringVar(&s.only, "only", "", "hold only the contests whose name matches this `regexp`")
-	flag.StringVar(&s.folder, "out", "", "`folder` of the results (default: that of the module bench)")
+	flag.StringVar(&s.folder, "out", "", "`folder` of the results (default: that of the module bench; with -quick or -only a new temporary one)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := s.run(ctx)
@@ -73,15 +75,13 @@ func (s settings) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.folder == "" {
-		s.folder = bench
-	}
 	if s.redraw {
-		r, err := readResults(s.folder)
+		folder := cmp.Or(s.folder, bench)
+		r, err := readResults(folder)
 		if err != nil {
 			return err
 		}
-		return r.draw(s.folder)
+		return r.draw(folder)
 	}
 	plan, err := s.plan()
 	if err != nil {
@@ -106,7 +106,8 @@ func (s settings) plan() (plan, error) {
 	return p, err
 }
 
-// compare measures and writes what it has, also when time or patience is over.
+// compare measures and writes what it has, also when the time is over. Once
+// interrupted, it leaves out the contest that was being held, and overwrites nothing.
 func (s settings) compare(ctx context.Context, bench string, plan plan) error {
 	start := time.Now()
 	wanted, err := regexp.Compile(s.only)
@@ -136,25 +137,50 @@ func (s settings) compare(ctx context.Context, bench string, plan plan) error {
 	limited, cancel := context.WithDeadline(ctx, start.Add(s.mostTime()))
 	defer cancel()
 	for _, contest := range plan.contests() {
-		if !wanted.MatchString(contest.name) || ctx.Err() != nil {
+		if !wanted.MatchString(contest.name) {
 			continue
 		}
 		began := time.Now()
-		r.Outcomes = append(r.Outcomes, runner.hold(limited, contest))
+		outcome := runner.hold(limited, contest)
+		if ctx.Err() != nil {
+			break
+		}
+		r.Outcomes = append(r.Outcomes, outcome)
 		fmt.Fprintf(os.Stderr, "%5.1f s  %s\n", time.Since(began).Seconds(), contest.name)
 	}
 	if len(r.Outcomes) == 0 {
 		return errors.New("no contest was held")
 	}
 	r.Minutes = time.Since(start).Minutes()
-	if err := r.write(s.folder); err != nil {
+	interrupted := ctx.Err() != nil
+	folder, err := s.target(bench, interrupted)
+	if err != nil {
 		return err
+	}
+	if err := r.write(folder); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "results are in %s\n", folder)
+	if interrupted {
+		return errors.New("interrupted")
 	}
 	fmt.Println(summary(r.verdicts(), r.failures()))
 	if failures := r.failures(); failures > 0 {
 		return fmt.Errorf("%d contenders failed", failures)
 	}
 	return nil
+}
+
+// target is where the results go: what bench has is replaced by a run of all
+// contests alone, and nothing by an interrupted one.
+func (s settings) target(bench string, interrupted bool) (string, error) {
+	switch {
+	case interrupted || s.folder == "" && (s.quick || s.only != ""):
+		return os.MkdirTemp("", "compare-results")
+	case s.folder != "":
+		return s.folder, nil
+	}
+	return bench, nil
 }
 
 func (s settings) mostTime() time.Duration {

@@ -84,6 +84,13 @@ func limitBatch(transport string, size int) int {
 	return max(1, seen[transport][size])
 }
 
+// fanBatch is limitBatch for the fan-out: deliveries by system calls of zwire's
+// publisher, counted in the same way, median of seven runs at 8 and of five at the
+// others. It varies much: 154 to 1996 at 8, 3029 to 3178 at 1, 294 to 2370 at 64, 649 to 1644 at 256.
+func fanBatch(subscribers int) int {
+	return max(1, map[int]int{1: 3102, 8: 457, 64: 2212, 256: 1150}[subscribers])
+}
+
 // throughput is a contest without contenders.
 func throughput(name, transport string, size int) contest {
 	return contest{

@@ -44,11 +44,14 @@ func tables() []table {
 		{heading: tableRoundTrip, plots: []string{"latency-tcp", "latency-ipc", "latency-inproc"},
 			note: "REQ and REP, 16 B, half a round trip. The p99 is the median of the 99th percentiles of the runs. The limit " +
 				"is a ping-pong over a plain net.Conn, or of two goroutines over channels."},
-		{heading: tableFan, plots: []string{"fanout"}, note: "PUB to K SUB, 100 B, deliveries in a second; nothing was lost."},
+		{heading: tableFan, plots: []string{"fanout"},
+			note: "PUB to K SUB, 100 B, deliveries in a second; nothing was lost. The limit is one thread that writes the same " +
+				"bytes to each of K blocking sockets in turn, and one that reads from all of them with epoll."},
 		{heading: tableSubscriptions, note: "XPUB and SUB with distinct subscriptions in one process: until the publisher has " +
 			"all subscriptions, one message for each of them, until it has none. Memory is of the resident set."},
 		{heading: tablePeers, plots: []string{"memory"},
-			note: "One ROUTER; the peers are in another process. Memory is the resident set of the ROUTER's process."},
+			note: "One ROUTER; the peers are in another process. Memory is the resident set of the ROUTER's process. " +
+				"The limit of the echoes is one thread on each side with epoll."},
 		{heading: tableMixed, note: "PUSH to PULL with libzmq on one side, against libzmq on both.", summary: mixedSummary},
 		{heading: tableSenders, note: "Eight goroutines send on one PUSH, against one that does."},
 		{heading: tableOptions, note: "What an application can ask for, against libzmq without, but for the socket buffers."},

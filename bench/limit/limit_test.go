@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,8 @@ var (
 	throughputKeys = []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg", "cpu_s"}
 	latencyKeys    = []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us",
 		"p10_us", "p25_us", "p75_us", "p90_us", "p95_us", "cpu_s"}
+	fanKeys  = []string{"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost", "cpu_s"}
+	echoKeys = []string{"op", "endpoint", "count", "each", "seconds", "echoes_per_s", "cpu_s"}
 )
 
 func TestInproc(t *testing.T) {
@@ -64,6 +67,45 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// TestCrowds has more streams than connect at a time, and than one wait reports.
+func TestCrowds(t *testing.T) {
+	skipWithoutEpoll(t)
+	folder, err := os.MkdirTemp("", "limit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	for _, endpoint := range []string{"tcp://127.0.0.1:*", "ipc://" + filepath.Join(folder, "s")} {
+		for _, flags := range []string{
+			"-size 100 -count 5000 -subs 1", "-size 100 -count 2001 -subs 300 -batch 64", "-size 70000 -count 20 -subs 3 -batch 3",
+		} {
+			t.Run(endpoint[:3]+" fan "+flags, func(t *testing.T) {
+				fromBinder, fromConnecter := runPair(t, "fan-pub -bind "+endpoint+" "+flags, "fan-sub "+flags)
+				checkReport(t, fromConnecter, "fan-sub", fanKeys)
+				if len(fromBinder) > 0 {
+					t.Errorf("fan-pub wrote %q", fromBinder)
+				}
+			})
+		}
+		for _, flags := range []string{"-count 1 -each 1000", "-count 600 -each 3"} {
+			t.Run(endpoint[:3]+" echo "+flags, func(t *testing.T) {
+				fromBinder, fromConnecter := runPair(t, "conns-echo -bind "+endpoint+" "+flags, "conns-echo "+flags)
+				checkReport(t, fromConnecter, "conns-echo", echoKeys)
+				if len(fromBinder) > 0 {
+					t.Errorf("the binder wrote %q", fromBinder)
+				}
+			})
+		}
+	}
+}
+
+func skipWithoutEpoll(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux's epoll")
+	}
+}
+
 // runPair runs both sides here, the connecter when the binder says where it is.
 func runPair(t *testing.T, binder, connecter string) (fromBinder, fromConnecter []byte) {
 	t.Helper()
@@ -101,7 +143,7 @@ func checkReport(t *testing.T, output []byte, operation string, keys []string) {
 	if report["op"] != operation {
 		t.Errorf("op is %v, want %s", report["op"], operation)
 	}
-	for _, key := range []string{"p50_us", "p99_us", "cpu_s"} {
+	for _, key := range []string{"p50_us", "p99_us", "cpu_s", "echoes_per_s"} {
 		if value, given := report[key]; given && value.(float64) <= 0 {
 			t.Errorf("%s is %v", key, value)
 		}
@@ -130,6 +172,34 @@ func TestTooMuchAndTooLittle(t *testing.T) {
 	}
 }
 
+func TestCrowdsOfWrongCount(t *testing.T) {
+	skipWithoutEpoll(t)
+	for binder, connecter := range map[string]string{
+		"fan-pub -size 10 -count 99 -subs 2":  "fan-sub -size 10 -count 100 -subs 2",
+		"fan-pub -size 10 -count 101 -subs 2": "fan-sub -size 10 -count 100 -subs 2",
+		"conns-echo -count 2 -each 3":         "conns-echo -count 2 -each 2",
+	} {
+		said, saying := io.Pipe()
+		ended := make(chan int, 1)
+		go func() {
+			ended <- run(strings.Fields(binder+" -bind tcp://127.0.0.1:*"), io.Discard, saying)
+			saying.Close()
+		}()
+		lines := bufio.NewScanner(said)
+		lines.Scan()
+		endpoint := strings.TrimPrefix(lines.Text(), "bound ")
+		go io.Copy(io.Discard, said)
+		var stdout bytes.Buffer
+		status := run(strings.Fields(connecter+" -connect "+endpoint), &stdout, io.Discard)
+		if counts := strings.HasPrefix(connecter, "fan-sub"); counts != (status == exitFailed && stdout.Len() == 0) {
+			t.Errorf("%s: exit status %d, %q", connecter, status, &stdout)
+		}
+		if counts := strings.HasPrefix(binder, "conns-echo"); (<-ended == exitFailed) != counts {
+			t.Errorf("%s: exit status is wrong", binder)
+		}
+	}
+}
+
 func TestBadFlags(t *testing.T) {
 	for _, arguments := range []string{
 		"",
@@ -138,6 +208,11 @@ func TestBadFlags(t *testing.T) {
 		"thr-pull -bind a -size 1 -count 1 -batch 0",
 		"lat-rep -bind a -size 1 -count 1 -batch 1",
 		"lat-req -bind a -size 1 -count 1",
+		"fan-pub -bind a -size 1 -count 1",
+		"fan-sub -connect a -size 1 -count 1 -subs 0",
+		"conns-echo -bind a -count 1",
+		"conns-echo -connect a -count 1 -each 1 -size 16",
+		"conns-echo -count 1 -each 1",
 		"inproc-thr -size -1 -count 1",
 		"inproc-thr -size 1 -count 0",
 		"inproc-thr -size 1 -count 1 -timeout 0s",

@@ -28,6 +28,16 @@ func network(endpoint string) (network, address string, err error) {
 
 // accept binds and waits for the one peer.
 func (l *limit) accept() (net.Conn, error) {
+	listener, err := l.listen()
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	return listener.Accept()
+}
+
+// listen binds and says where.
+func (l *limit) listen() (net.Listener, error) {
 	network, address, err := network(l.endpoint)
 	if err != nil {
 		return nil, err
@@ -41,10 +51,9 @@ func (l *limit) accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer listener.Close()
 	scheme, _, _ := strings.Cut(l.endpoint, "://")
 	fmt.Fprintf(l.stderr, "bound %s://%s\n", scheme, listener.Addr())
-	return listener.Accept()
+	return listener, nil
 }
 
 func (l *limit) dial() (net.Conn, error) {
@@ -55,17 +64,26 @@ func (l *limit) dial() (net.Conn, error) {
 	return net.Dial(network, address)
 }
 
-// A stream is a descriptor whose calls block their thread, without the
-// runtime's poller.
+// A stream is a descriptor without the runtime's poller.
 type stream struct {
 	descriptor int
 }
 
-// block takes the descriptor out of conn, which is then closed. A connection of
-// package net has TCP_NODELAY set, and keeps it.
+// block takes the descriptor out of conn, which is then closed, and has its
+// calls block their thread.
 func block(conn net.Conn) (stream, error) {
 	defer conn.Close()
-	raw, err := conn.(syscall.Conn).SyscallConn()
+	taken, err := detach(conn)
+	if err != nil {
+		return stream{}, err
+	}
+	return taken, syscall.SetNonblock(taken.descriptor, false)
+}
+
+// detach gives a second descriptor, which does not block. A connection of
+// package net has TCP_NODELAY set, and keeps it.
+func detach(from any) (stream, error) {
+	raw, err := from.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return stream{}, err
 	}
@@ -74,7 +92,7 @@ func block(conn net.Conn) (stream, error) {
 	if err := raw.Control(func(descriptor uintptr) { copied, copyErr = syscall.Dup(int(descriptor)) }); err != nil {
 		return stream{}, err
 	}
-	return stream{copied}, errors.Join(copyErr, syscall.SetNonblock(copied, false))
+	return stream{copied}, copyErr
 }
 
 // read returns 0 at the end of the stream.

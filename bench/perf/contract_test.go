@@ -400,7 +400,7 @@ func TestFanCountsLoss(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
 		t.Errorf("got %v, want exit status %d", err, exitFailed)
 	}
-	var report fanReport
+	var report figures.Fan
 	if err := json.Unmarshal(output, &report); err != nil || report.Lost != 6 {
 		t.Errorf("got %q (%v), want 6 lost", output, err)
 	}

@@ -19,16 +19,6 @@ const (
 	echoGreeters = 256
 )
 
-type echoReport struct {
-	Operation       string  `json:"op"`
-	Endpoint        string  `json:"endpoint"`
-	Count           int     `json:"count"`
-	Each            int     `json:"each"`
-	Seconds         float64 `json:"seconds"`
-	EchoesPerSecond float64 `json:"echoes_per_s"`
-	figures.CPU
-}
-
 // echoRouter answers the greeting and the echoes of every dealer.
 func echoRouter(ctx context.Context, p *probe) (figures.Report, error) {
 	router, err := socket.NewRouter(p.options(socket.LingerForever))
@@ -76,14 +66,9 @@ func echoDealers(ctx context.Context, p *probe) (figures.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &echoReport{
-		Operation:       "conns-echo",
-		Endpoint:        p.endpoint,
-		Count:           p.count,
-		Each:            p.each,
-		Seconds:         elapsed.Seconds(),
-		EchoesPerSecond: float64(p.count*p.each) / elapsed.Seconds(),
-	}, nil
+	report := &figures.Echo{Operation: "conns-echo", Endpoint: p.endpoint, Count: p.count, Each: p.each}
+	report.Summarize(elapsed)
+	return report, nil
 }
 
 // An echoer has at most one question under way; no two have the same.

@@ -22,18 +22,6 @@ const (
 // errFanSilent ends the receiving goroutines when all is there or nothing comes.
 var errFanSilent = errors.New("nothing comes any more")
 
-type fanReport struct {
-	Operation           string  `json:"op"`
-	Endpoint            string  `json:"endpoint"`
-	Size                int     `json:"size"`
-	Subscribers         int     `json:"subs"`
-	Count               int     `json:"count"`
-	Seconds             float64 `json:"seconds"`
-	DeliveriesPerSecond float64 `json:"deliveries_per_s"`
-	Lost                int     `json:"lost"`
-	figures.CPU
-}
-
 // A fan is the subscribing side: sockets with a goroutine each, and one
 // goroutine that watches their progress.
 type fan struct {
@@ -170,14 +158,14 @@ func (f *fan) watch(done <-chan struct{}) (lastSeen time.Duration) {
 	}
 }
 
-func (f *fan) report(lastSeen time.Duration) *fanReport {
+func (f *fan) report(lastSeen time.Duration) *figures.Fan {
 	var received int
 	var last time.Duration
 	for _, s := range f.members {
 		received += s.received
 		last = max(last, s.last)
 	}
-	report := &fanReport{
+	report := &figures.Fan{
 		Operation:   "fan-sub",
 		Endpoint:    f.endpoint,
 		Size:        f.size,
@@ -189,9 +177,8 @@ func (f *fan) report(lastSeen time.Duration) *fanReport {
 		last = lastSeen
 	}
 	elapsed := last - time.Duration(f.first.Load())
-	if f.waiting.Load() == 0 && elapsed > 0 {
-		report.Seconds = elapsed.Seconds()
-		report.DeliveriesPerSecond = float64(received-f.subscribers) / report.Seconds
+	if f.waiting.Load() == 0 {
+		report.Summarize(float64(received-f.subscribers), elapsed)
 	}
 	return report
 }

@@ -41,6 +41,24 @@ func TestThroughput(t *testing.T) {
 	}
 }
 
+func TestCrowds(t *testing.T) {
+	fan := Fan{Subscribers: 4}
+	fan.Summarize(1000, 2*time.Second)
+	if want := (Fan{Subscribers: 4, Seconds: 2, DeliveriesPerSecond: 500}); fan != want {
+		t.Errorf("got %+v, want %+v", fan, want)
+	}
+	fan = Fan{}
+	fan.Summarize(10, 0)
+	if fan != (Fan{}) {
+		t.Errorf("in no time: %+v", fan)
+	}
+	echo := Echo{Count: 20, Each: 50}
+	echo.Summarize(2 * time.Second)
+	if want := (Echo{Count: 20, Each: 50, Seconds: 2, EchoesPerSecond: 500}); echo != want {
+		t.Errorf("got %+v, want %+v", echo, want)
+	}
+}
+
 func TestCPU(t *testing.T) {
 	var printed bytes.Buffer
 	PrintCPU(&printed)
