@@ -14,7 +14,7 @@ func fans() []contest {
 			return contender{name, program + " fan-pub" + flags, program + " fan-sub" + flags}
 		}
 		work := fmt.Sprintf("tcp, 100 B, K = %d", subscribers)
-		deliveries := measure{key: "deliveries_per_s", unit: "M/s", scale: 1e-6}
+		deliveries := measure{key: "all_per_s", unit: "M/s", scale: 1e-6}
 		all = append(all, contest{
 			name: fmt.Sprintf("tcp fan-out %d", subscribers), transport: "tcp",
 			flags:   fmt.Sprintf("-size 100 -subs %d", subscribers),

@@ -55,7 +55,7 @@ func drawings() []drawing {
 		{"latency-ipc", "Round trip over ipc, 16 B", share, trip, measure{}, []curve{ours, theirs, busy, conn}},
 		{"latency-inproc", "Round trip on inproc, 16 B", share, trip, measure{}, []curve{ours, theirs, bound}},
 		{"fanout", "PUB to K SUB over tcp, 100 B", "subscribers", "deliveries / s",
-			measure{key: "deliveries_per_s", scale: 1}, []curve{ours, best, bound}},
+			measure{key: "all_per_s", scale: 1}, []curve{ours, best, bound}},
 		{"memory", "ROUTER with idle peers over tcp", "peers", "resident bytes of a peer",
 			measure{key: "rss_bytes_per_conn", scale: 1, lower: true}, []curve{ours, theirs}},
 	}

@@ -78,8 +78,8 @@ func sizeText(size int) string {
 // as zwire's sender did, counted with perf stat, median of three runs.
 func limitBatch(transport string, size int) int {
 	seen := map[string]map[int]int{
-		"tcp": {10: 493, 100: 411, 1000: 155, 10_000: 17},
-		"ipc": {10: 449, 100: 334, 1000: 120, 10_000: 12},
+		"tcp": {10: 942, 100: 780, 1000: 248, 10_000: 26, 100_000: 2},
+		"ipc": {10: 861, 100: 738, 1000: 157, 10_000: 15},
 	}
 	return max(1, seen[transport][size])
 }

@@ -437,6 +437,7 @@ typedef struct {
 
 static atomic_long fan_waiting;    // subscribers without a first message
 static atomic_llong fan_start_ns;  // when the last of them got it
+static atomic_llong fan_begin_ns;  // when the first of them got it
 static atomic_bool fan_given_up;   // nothing came for fan_silence_ms
 
 static void *subscriber_main(void *argument)
@@ -456,8 +457,12 @@ static void *subscriber_main(void *argument)
             continue;
         }
         check_message(&message, s->size);
-        if (i++ == 0 && atomic_fetch_sub(&fan_waiting, 1) == 1)
-            atomic_store(&fan_start_ns, now_ns());
+        if (i++ == 0) {
+            long long now = now_ns(), none = 0;
+            atomic_compare_exchange_strong(&fan_begin_ns, &none, now);
+            if (atomic_fetch_sub(&fan_waiting, 1) == 1)
+                atomic_store(&fan_start_ns, now);
+        }
         atomic_store_explicit(&self->received, i, memory_order_relaxed);
         if (i == s->count)
             self->last_ns = now_ns();
@@ -487,14 +492,15 @@ static int64_t watch_fan(const subscriber *subscribers, const settings *s)
     return last_ns;
 }
 
-static void report_fan(const settings *s, double seconds, long received)
+static void report_fan(const settings *s, double seconds, double all_seconds, long received)
 {
     double deliveries = received > s->subscribers ? (double)(received - s->subscribers) : 0;
     begin_sized_report(s);
     printf("\"subs\":%ld,\"count\":%ld,\"seconds\":%.9f,"
-           "\"deliveries_per_s\":%.1f,\"lost\":%ld",
+           "\"deliveries_per_s\":%.1f,\"lost\":%ld,\"all_seconds\":%.9f,\"all_per_s\":%.1f",
            s->subscribers, s->count, seconds, per_second(deliveries, seconds),
-           s->count * s->subscribers - received);
+           s->count * s->subscribers - received, all_seconds,
+           per_second(received > 1 ? (double)(received - 1) : 0, all_seconds));
     end_report();
 }
 
@@ -520,8 +526,10 @@ static void run_fan_sub(const settings *s)
     }
     long lost = s->count * s->subscribers - received;
     int64_t start_ns = atomic_load(&fan_start_ns), end_ns = lost == 0 ? last_ns : seen_ns;
+    int64_t begin_ns = atomic_load(&fan_begin_ns);
     check(zmq_ctx_term(context) == 0, "zmq_ctx_term");
-    report_fan(s, start_ns > 0 ? (double)(end_ns - start_ns) / 1e9 : 0, received);
+    report_fan(s, start_ns > 0 ? (double)(end_ns - start_ns) / 1e9 : 0,
+               begin_ns > 0 ? (double)(end_ns - begin_ns) / 1e9 : 0, received);
     free(subscribers);
     if (lost != 0)
         fail("lost %ld messages", lost);

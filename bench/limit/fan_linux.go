@@ -55,7 +55,9 @@ type fan struct {
 	buffer   []byte
 
 	total, wanted, early int // bytes
+	first                int // bytes of the first read of all
 	silent, open         int // streams
+	begun                time.Time
 	started, complete    time.Time
 }
 
@@ -117,6 +119,9 @@ func (f *fan) drain(event syscall.EpollEvent) error {
 }
 
 func (f *fan) note(i, length int) {
+	if f.total == 0 && length > 0 {
+		f.begun, f.first = time.Now(), length
+	}
 	f.total += length
 	if f.received[i] == 0 && length > 0 {
 		if f.silent--; f.silent == 0 {
@@ -137,5 +142,6 @@ func (f *fan) report() (figures.Report, error) {
 		Operation: "fan-sub", Endpoint: f.endpoint, Size: f.size, Subscribers: f.subscribers, Count: f.count,
 	}
 	report.Summarize(float64(f.wanted-f.early)/float64(f.messageBytes()), f.complete.Sub(f.started))
+	report.SummarizeAll(float64(f.wanted-f.first)/float64(f.messageBytes())+1, f.complete.Sub(f.begun))
 	return report, nil
 }

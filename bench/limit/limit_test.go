@@ -20,7 +20,7 @@ var (
 	throughputKeys = []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg", "cpu_s"}
 	latencyKeys    = []string{"op", "endpoint", "size", "count", "oneway_us_mean", "p50_us", "p99_us", "p999_us",
 		"p10_us", "p25_us", "p75_us", "p90_us", "p95_us", "cpu_s"}
-	fanKeys  = []string{"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost", "cpu_s"}
+	fanKeys  = []string{"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost", "all_seconds", "all_per_s", "cpu_s"}
 	echoKeys = []string{"op", "endpoint", "count", "each", "seconds", "echoes_per_s", "cpu_s"}
 )
 

@@ -29,7 +29,7 @@ func keys() map[string][]string {
 	return map[string][]string{
 		"thr-pull": throughput, "inproc-thr": throughput,
 		"lat-req": latency, "inproc-lat": latency,
-		"fan-sub":      {"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost", "cpu_s"},
+		"fan-sub":      {"op", "endpoint", "size", "subs", "count", "seconds", "deliveries_per_s", "lost", "all_seconds", "all_per_s", "cpu_s"},
 		"conns-router": {"op", "count", "rss_bytes_per_conn", "heap_bytes_per_conn", "goroutines", "cpu_s"},
 		"conns-echo":   {"op", "endpoint", "count", "each", "seconds", "echoes_per_s", "cpu_s"},
 		"subs": {"op", "endpoint", "count", "subscribe_per_s", "match_per_s", "unsubscribe_per_s",
@@ -179,7 +179,7 @@ func checkReport(t *testing.T, output []byte, operation, endpoint string) {
 		return // no figures, or libzmq's
 	}
 	for _, key := range []string{
-		"seconds", "msgs_per_s", "oneway_us_mean", "p10_us", "p50_us", "p99_us", "p999_us", "deliveries_per_s", "goroutines",
+		"seconds", "msgs_per_s", "oneway_us_mean", "p10_us", "p50_us", "p99_us", "p999_us", "deliveries_per_s", "all_per_s", "goroutines",
 		"echoes_per_s", "subscribe_per_s", "match_per_s", "unsubscribe_per_s", "cpu_s",
 	} {
 		if value, given := report[key]; given && value.(float64) <= 0 {

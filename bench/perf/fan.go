@@ -30,6 +30,7 @@ type fan struct {
 	members []*subscriber
 	waiting atomic.Int64 // members without a first message
 	first   atomic.Int64 // since started: the last first message
+	begun   atomic.Int64 // since started: the first message of all
 }
 
 // Besides the socket, the fields belong to the subscriber's goroutine until it
@@ -126,8 +127,12 @@ func (f *fan) takeAll(ctx context.Context, s *subscriber) error {
 }
 
 func (f *fan) taken(s *subscriber, message socket.Message) error {
-	if s.received == 0 && f.waiting.Add(-1) == 0 {
-		f.first.Store(int64(time.Since(f.started)))
+	if s.received == 0 {
+		now := int64(time.Since(f.started))
+		f.begun.CompareAndSwap(0, now)
+		if f.waiting.Add(-1) == 0 {
+			f.first.Store(now)
+		}
 	}
 	s.received++
 	return checkSize(message, f.size)
@@ -180,6 +185,7 @@ func (f *fan) report(lastSeen time.Duration) *figures.Fan {
 	if f.waiting.Load() == 0 {
 		report.Summarize(float64(received-f.subscribers), elapsed)
 	}
+	report.SummarizeAll(float64(received), last-time.Duration(f.begun.Load()))
 	return report
 }
 

@@ -14,6 +14,8 @@ type Fan struct {
 	Seconds             float64 `json:"seconds"`
 	DeliveriesPerSecond float64 `json:"deliveries_per_s"`
 	Lost                int     `json:"lost"`
+	AllSeconds          float64 `json:"all_seconds"`
+	AllPerSecond        float64 `json:"all_per_s"`
 	CPU
 }
 
@@ -24,6 +26,16 @@ func (f *Fan) Summarize(deliveries float64, elapsed time.Duration) {
 	}
 	f.Seconds = elapsed.Seconds()
 	f.DeliveriesPerSecond = deliveries / f.Seconds
+}
+
+// SummarizeAll fills in the rate of all deliveries but the first, which begins elapsed. Unlike the other rate it counts none
+// that came before its time.
+func (f *Fan) SummarizeAll(deliveries float64, elapsed time.Duration) {
+	if deliveries <= 1 || elapsed <= 0 {
+		return
+	}
+	f.AllSeconds = elapsed.Seconds()
+	f.AllPerSecond = (deliveries - 1) / f.AllSeconds
 }
 
 // Echo is the report of the side that asks.
