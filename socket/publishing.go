@@ -26,6 +26,7 @@ type publishing struct {
 
 	notices *pipe.End   // XPUB: a pipe from the sending side to the receiving side; this side writes In
 	stalled []*pipe.End // XPUB: peers not listened to until notices has room
+	buffer  []byte
 }
 
 // report makes an XPUB of a PUB.
@@ -204,14 +205,15 @@ func (p *publishing) cancel(m *member, topic []byte) {
 // notify tells the application of an XPUB about a topic.
 func (p *publishing) notify(subscribe bool, topic []byte) {
 	if p.notices != nil {
-		p.pass(zmtp.AppendSubscription(nil, subscribe, topic))
+		p.buffer = zmtp.AppendSubscription(p.buffer[:0], subscribe, topic)
+		p.pass(p.buffer)
 	}
 }
 
 // pass hands a message, in wire form, to the application of an XPUB.
 func (p *publishing) pass(encoded []byte) {
 	q := p.notices.In
-	q.AppendWire(encoded)
+	q.Append(encoded, nil)
 	if q.Claim() {
 		q.Consumer.Ready(q, true)
 	}
