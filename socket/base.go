@@ -97,6 +97,7 @@ type member struct {
 	leaving  bool      // Disconnect: nothing new goes there
 	gone     bool
 
+	alone    atomic.Int32           // inproc: messages in a row that the peer had heard by itself; see publishing.call
 	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow
 
 	// table.

@@ -125,7 +125,7 @@ func (p *subscribing) choose(to *plan, first []byte, n int) error {
 // tell sends a change to all peers.
 func (p *subscribing) tell(subscribe bool, topic []byte) {
 	for _, e := range p.peers {
-		e.Out.AppendWire(p.encode(e.Socket.(*member), subscribe, topic))
+		e.Out.Append(p.encode(e.Socket.(*member), subscribe, topic), nil)
 		if e.Out.Claim() {
 			e.Out.Consumer.Ready(e.Out, true)
 		}

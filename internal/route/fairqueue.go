@@ -31,7 +31,7 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 		if b := e.In.Front(); b != nil {
 			return e, b
 		}
-		if e.Peer != nil && e.Peer.ReadMore() || e.Peer == nil && e.In.Await() {
+		if e.Peer != nil && e.Peer.ReadMore() || e.Peer == nil && (soon(e.In) || e.In.Await()) {
 			continue
 		}
 		e.In.Settle()
@@ -69,6 +69,20 @@ func (f *FairQueue) More() bool {
 	default:
 		return true
 	}
+}
+
+// soonLooks is how often a drainer looks again before it lets the writer wake it: about as long as that takes.
+const soonLooks = 64
+
+// soon reports whether a message comes into an inproc queue while one looks. A writer that is not much slower than its drainer
+// would otherwise wake it for every message.
+func soon(q *pipe.Queue) bool {
+	for range soonLooks {
+		if q.Pending() {
+			return true
+		}
+	}
+	return false
 }
 
 // remove keeps the order of the others.
