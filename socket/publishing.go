@@ -237,6 +237,9 @@ func (p *publishing) notify(subscribe bool, topic []byte) {
 	if p.notices != nil {
 		p.buffer = zmtp.AppendSubscription(p.buffer[:0], subscribe, topic)
 		p.pass(p.buffer)
+		if len(topic) > topicKept {
+			p.buffer = nil
+		}
 	}
 }
 

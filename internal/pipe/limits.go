@@ -27,10 +27,6 @@ const (
 	holdBytes    = 16 << 10
 	holdAfter    = 16
 
-	// holdMessagesSlow is holdMessages for messages that do not take the short way, of AppendSmall: a writer that looks for
-	// topics or peers takes several times as long for each, and the drainer shall not give up before they come.
-	holdMessagesSlow = 8
-
 	// awaitLooks is how often a drainer looks for what a writer holds back before it asks: some 2 µs, in which a writer at
 	// full speed fills holdMessages.
 	awaitLooks = 2000

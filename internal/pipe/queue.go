@@ -271,7 +271,7 @@ func (q *Queue) Append(head []byte, frames [][]byte) {
 	q.held++
 	q.sent++
 	q.sentBytes += int64(to - from)
-	if q.held >= holdMessagesSlow || to-q.heldFrom >= holdBytes || !q.hold() {
+	if q.held >= holdMessages || to-q.heldFrom >= holdBytes || !q.hold() {
 		q.Flush()
 	}
 }

@@ -155,6 +155,14 @@ func (t *tree) unlink(from, to uint32) {
 // reform moves the edges of a vertex to a table of another form, which has room for them.
 func (t *tree) reform(v *vertex, to form) {
 	from, table := v.form, v.edges
+	if from == formNarrow && to == formMiddle { // the most frequent way, without a look at the vertices below
+		v.form, v.edges = to, t.middle.take()
+		n, m := t.narrow.at(table), t.middle.at(v.edges)
+		copy(m.keys[:], n.keys[:])
+		copy(m.to[:], n.to[:])
+		t.narrow.drop(table)
+		return
+	}
 	var room [middleMax + 1]uint32
 	targets := room[:0]
 	for key := -1; ; {
