@@ -24,6 +24,12 @@ const (
 	slabBlock    = 1024
 	slabBlockMin = 4
 
+	// peersMin is the first capacity of the list of peers.
+	peersMin = 8
+
+	// holdingsBlock is the same for the list of a peer's topics.
+	holdingsBlock = 1024
+
 	// removalBytes is how much topic costs as much as one subscription when
 	// a leaving peer's subscriptions are removed in slices.
 	removalBytes = 1024

@@ -21,16 +21,10 @@ type Trie[P comparable] struct {
 	current bool         // latest has that number
 }
 
-// peer is one peer and the topics it holds, in no order.
+// peer is one peer and the topics it holds.
 type peer[P comparable] struct {
 	name P
-	list []holding
-}
-
-// holding is one topic of a peer.
-type holding struct {
-	at    uint32 // vertex
-	index uint32 // of the peer among the vertex's holders
+	list holdings
 }
 
 // holder is one peer of a topic.
@@ -92,7 +86,7 @@ func (t *Trie[P]) cut(v *vertex, index uint32) (last bool) {
 	end := uint32(len(*crowd) - 1)
 	if moved := (*crowd)[end]; index != end {
 		(*crowd)[index] = moved
-		t.peers[moved.peer].list[moved.slot].index = index
+		t.peers[moved.peer].list.at(moved.slot).index = index
 	}
 	*crowd = shrink((*crowd)[:end])
 	if end == 1 {
@@ -124,6 +118,9 @@ func (t *Trie[P]) enter(p P) (number uint32) {
 		t.free = t.free[:last]
 	} else {
 		number = uint32(len(t.peers))
+		if t.peers == nil { // Match reads it all the time: it shall not share a cache line with what others write
+			t.peers = make([]peer[P], 0, peersMin)
+		}
 		t.peers = append(t.peers, peer[P]{})
 	}
 	t.peers[number].name = p
@@ -160,8 +157,8 @@ func (t *Trie[P]) Add(topic []byte, p P) (first bool, fresh bool) {
 	}
 	mine := &t.peers[number]
 	first = !v.occupied
-	index := t.push(v, holder{peer: number, slot: uint32(len(mine.list))})
-	mine.list = append(mine.list, holding{at: at, index: index})
+	index := t.push(v, holder{peer: number, slot: uint32(mine.list.count)})
+	mine.list.push(holding{at: at, index: index})
 	return first, true
 }
 
@@ -196,11 +193,11 @@ func (t *Trie[P]) slotOf(at uint32, v *vertex, number uint32) int {
 		}
 		return -1
 	}
-	crowd, list := *t.crowd(v), t.peers[number].list
-	if len(list) < len(crowd) {
-		for slot := range list {
-			if list[slot].at == at {
-				return slot
+	crowd, list := *t.crowd(v), &t.peers[number].list
+	if list.count < len(crowd) {
+		for slot := range uint32(list.count) {
+			if list.at(slot).at == at {
+				return int(slot)
 			}
 		}
 		return -1
@@ -216,16 +213,14 @@ func (t *Trie[P]) slotOf(at uint32, v *vertex, number uint32) int {
 // drop removes the subscription in that slot of a peer's list and says whether it
 // was its topic's last. The last entry of each list fills the gap.
 func (t *Trie[P]) drop(number uint32, slot int) (last bool) {
-	mine := &t.peers[number]
-	leaving := mine.list[slot]
+	list := &t.peers[number].list
+	leaving := *list.at(uint32(slot))
 	last = t.cut(t.topics.vertices.at(leaving.at), leaving.index)
-	end := len(mine.list) - 1
-	if moved := mine.list[end]; slot != end {
-		mine.list[slot] = moved
+	if moved := list.pop(); slot != list.count {
+		*list.at(uint32(slot)) = moved
 		t.place(t.topics.vertices.at(moved.at), moved.index, holder{peer: number, slot: uint32(slot)})
 	}
-	mine.list = shrink(mine.list[:end])
-	if end == 0 {
+	if list.count == 0 {
 		t.leave(number)
 	}
 	if last {
@@ -246,11 +241,11 @@ func (t *Trie[P]) RemovePeer(p P, budget int, gone func(topic []byte, last bool)
 	}
 	var topic []byte
 	spent := 0
-	for left := len(t.peers[number].list); left > 0; left-- {
+	for left := t.peers[number].list.count; left > 0; left-- {
 		if spent > 0 && spent >= budget {
 			return false
 		}
-		topic = t.topics.appendTopic(t.peers[number].list[left-1].at, topic[:0])
+		topic = t.topics.appendTopic(t.peers[number].list.at(uint32(left-1)).at, topic[:0])
 		last := t.drop(number, left-1)
 		if gone != nil {
 			gone(topic, last)
@@ -296,7 +291,7 @@ func (t *Trie[P]) AppendMatches(topic []byte, dst []P) []P {
 // Len is the number of topics p holds.
 func (t *Trie[P]) Len(p P) int {
 	if number, known := t.know(p); known {
-		return len(t.peers[number].list)
+		return t.peers[number].list.count
 	}
 	return 0
 }

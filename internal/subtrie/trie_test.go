@@ -194,20 +194,20 @@ func checkTrie(t testing.TB, trie *Trie[int]) {
 			}
 		}
 		for i, h := range held {
-			if int(h.peer) >= len(trie.peers) || int(h.slot) >= len(trie.peers[h.peer].list) ||
-				trie.peers[h.peer].list[h.slot] != (holding{number, uint32(i)}) {
+			if int(h.peer) >= len(trie.peers) || int(h.slot) >= trie.peers[h.peer].list.count ||
+				*trie.peers[h.peer].list.at(h.slot) != (holding{number, uint32(i)}) {
 				t.Fatalf("holder %d of %.40q and peer %d's list disagree", i, trie.topics.appendTopic(number, nil), h.peer)
 			}
 		}
 		subscriptions += len(held)
 	})
 	for name, number := range trie.numbers {
-		if p := &trie.peers[number]; p.name != name || len(p.list) == 0 {
-			t.Fatalf("peer %d has number %d of peer %d, with %d topics", name, number, p.name, len(p.list))
+		if p := &trie.peers[number]; p.name != name || p.list.count == 0 {
+			t.Fatalf("peer %d has number %d of peer %d, with %d topics", name, number, p.name, p.list.count)
 		}
 	}
 	for i := range trie.peers {
-		subscriptions -= len(trie.peers[i].list)
+		subscriptions -= trie.peers[i].list.count
 	}
 	if subscriptions != 0 || crowds != trie.crowds.count || len(trie.numbers)+len(trie.free) != len(trie.peers) {
 		t.Fatalf("%d more subscriptions in the tree than in the peers' lists, %d of %d crowds, %d and %d of %d peers",
@@ -407,6 +407,24 @@ func TestVertexIsHalfACacheLine(t *testing.T) {
 	if size := reflect.TypeFor[vertex]().Size(); size != 32 {
 		t.Errorf("vertex takes %d bytes", size)
 	}
+}
+
+// A peer's list grows and shrinks over its blocks, from any place.
+func TestTrieLongList(t *testing.T) {
+	b := newPair(t)
+	random := rand.New(rand.NewPCG(5, 5))
+	const count = 2*holdingsBlock + 3
+	for _, i := range random.Perm(count) {
+		b.add(fmt.Sprint(i, "/"), 1)
+	}
+	checkTrie(t, &b.trie)
+	for left, i := range random.Perm(count) {
+		b.remove(fmt.Sprint(i, "/"), 1)
+		if left%97 == 0 {
+			checkTrie(t, &b.trie)
+		}
+	}
+	checkEmpty(t, &b.trie)
 }
 
 // Every byte may be a key, in any number beside others.
