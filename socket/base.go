@@ -99,6 +99,7 @@ type member struct {
 	gone     bool
 	left     bool // inproc: the other socket has ended the pipe
 
+	alone    atomic.Int32           // inproc: messages in a row that the peer had heard by itself; see publishing.call
 	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow
 
 	// table.

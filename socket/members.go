@@ -27,8 +27,8 @@ type owner base
 // Ready is told that q has messages: a session or another socket has published the first.
 func (o *owner) Ready(q *pipe.Queue, _ bool) {
 	b := (*base)(o)
-	if b.traits.subscribable {
-		b.out.post(letter{subject: letterReady, queue: q})
+	if p, ok := b.pattern.(listening); ok {
+		p.call(q)
 		return
 	}
 	b.in.post(letter{subject: letterReady, queue: q})
@@ -225,6 +225,8 @@ func flush(q *pipe.Queue) {
 
 // listening is a pattern that hears its peers on the sending side: publishers.
 type listening interface {
+	// call is told that a peer's queue has messages, without the turn.
+	call(q *pipe.Queue)
 	// listen hears what stands in a peer's queue.
 	listen(q *pipe.Queue)
 	// sweep forgets some of what a peer that has left had said.

@@ -26,6 +26,7 @@ type publishing struct {
 
 	notices *pipe.End   // XPUB: a pipe from the sending side to the receiving side; this side writes In
 	stalled []*pipe.End // XPUB: peers not listened to until notices has room
+	buffer  []byte
 }
 
 // report makes an XPUB of a PUB.
@@ -118,6 +119,22 @@ func (p *publishing) choose(to *plan, first []byte, n int) error {
 	return nil
 }
 
+// aloneMax is how many messages in a row an inproc peer has heard by itself, before it only queues them and a goroutine hears
+// several at a time.
+const aloneMax = 32
+
+// call has q heard, now or, if its writer has done too much of that, soon.
+func (p *publishing) call(q *pipe.Queue) {
+	l := letter{subject: letterReady, queue: q}
+	if m := q.End.Socket.(*member); m.session == nil && m.alone.Load() >= aloneMax {
+		m.alone.Store(0)
+		p.base.out.leave(l) // a sender that comes first hears it first
+		go p.base.out.visit()
+		return
+	}
+	p.base.out.post(l)
+}
+
 // listen is called when the first message stands in a peer's queue.
 func (p *publishing) listen(q *pipe.Queue) {
 	if q.Turn(pipe.Posted, pipe.Draining) {
@@ -131,15 +148,20 @@ const hearMax = 1024
 // hear takes in what a peer has sent.
 func (p *publishing) hear(e *pipe.End) {
 	q := e.In
-	for range hearMax {
+	for heard := 0; heard < hearMax; {
 		encoded := q.Front()
 		if encoded == nil {
+			if e.Peer == nil && q.Await() {
+				continue
+			}
 			q.Settle()
 			if q.Yield() {
+				p.heard(e, heard)
 				return
 			}
 			continue
 		}
+		heard++
 		if p.notices != nil && !p.notices.In.Fits(len(encoded), 0) {
 			p.stalled = append(p.stalled, e)
 			return
@@ -149,6 +171,15 @@ func (p *publishing) hear(e *pipe.End) {
 	}
 	q.Set(pipe.Posted)
 	p.base.out.post(letter{subject: letterReady, queue: q})
+}
+
+// heard notes that all has been heard that an inproc peer has said.
+func (p *publishing) heard(e *pipe.End, messages int) {
+	if m := e.Socket.(*member); messages > 1 {
+		m.alone.Store(0)
+	} else if m.session == nil {
+		m.alone.Add(1)
+	}
 }
 
 // obey takes in one message of a peer. PUB ignores all but subscriptions.
@@ -204,14 +235,18 @@ func (p *publishing) cancel(m *member, topic []byte) {
 // notify tells the application of an XPUB about a topic.
 func (p *publishing) notify(subscribe bool, topic []byte) {
 	if p.notices != nil {
-		p.pass(zmtp.AppendSubscription(nil, subscribe, topic))
+		p.buffer = zmtp.AppendSubscription(p.buffer[:0], subscribe, topic)
+		p.pass(p.buffer)
+		if len(topic) > topicKept {
+			p.buffer = nil
+		}
 	}
 }
 
 // pass hands a message, in wire form, to the application of an XPUB.
 func (p *publishing) pass(encoded []byte) {
 	q := p.notices.In
-	q.AppendWire(encoded)
+	q.Append(encoded, nil)
 	if q.Claim() {
 		q.Consumer.Ready(q, true)
 	}

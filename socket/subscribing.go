@@ -17,8 +17,12 @@ type subscribing struct {
 	base   *base
 	topics subtrie.Counts // changed with both turns held
 	peers  []*pipe.End    // attached; OutSlot is the place
+	topic  []byte         // both turns: of a change
 	buffer []byte
 }
+
+// topicKept is the length from which a topic's memory is not kept for the next one.
+const topicKept = 64 << 10
 
 func (p *subscribing) opened(*member) {}
 func (p *subscribing) revive(*member) {}
@@ -79,13 +83,22 @@ func (p *subscribing) change(subscribe bool, topic string) error {
 	if b.closed.Load() {
 		return net.ErrClosed
 	}
-	told, err := p.count(subscribe, []byte(topic))
+	p.topic = append(p.topic[:0], topic...)
+	defer p.trim()
+	told, err := p.count(subscribe, p.topic)
 	if err != nil || !told {
 		return err
 	}
 	b.plain = b.filter == nil || p.topics.Match(nil) // with the empty topic everything passes
-	p.tell(subscribe, []byte(topic))
+	p.tell(subscribe, p.topic)
 	return nil
+}
+
+// trim lets go of the memory of a long topic.
+func (p *subscribing) trim() {
+	if len(p.topic) > topicKept {
+		p.topic, p.buffer = nil, nil
+	}
 }
 
 // count notes a change. It reports whether peers must know.
@@ -125,7 +138,7 @@ func (p *subscribing) choose(to *plan, first []byte, n int) error {
 // tell sends a change to all peers.
 func (p *subscribing) tell(subscribe bool, topic []byte) {
 	for _, e := range p.peers {
-		e.Out.AppendWire(p.encode(e.Socket.(*member), subscribe, topic))
+		e.Out.Append(p.encode(e.Socket.(*member), subscribe, topic), nil)
 		if e.Out.Claim() {
 			e.Out.Consumer.Ready(e.Out, true)
 		}

@@ -82,13 +82,24 @@ func (t *turn) serve() {
 
 // post has a letter handled soon, perhaps at once by the caller. It does not wait.
 func (t *turn) post(l letter) {
+	t.leave(l)
+	if t.mu.TryLock() {
+		t.unlock()
+	}
+}
+
+// leave has a letter handled by whoever takes the turn next.
+func (t *turn) leave(l letter) {
 	t.box.Lock()
 	t.mail = append(t.mail, l)
 	t.mailed.Store(true)
 	t.box.Unlock()
-	if t.mu.TryLock() {
-		t.unlock()
-	}
+}
+
+// visit handles what has been left.
+func (t *turn) visit() {
+	t.lock()
+	t.unlock()
 }
 
 // read does what has been posted so far. What that posts in turn waits for the next one to come by.

@@ -9,6 +9,7 @@ import "github.com/zwire-mq/zwire/internal/pipe"
 type FairQueue struct {
 	active []*pipe.End
 	at     int
+	run    int // messages popped since a pipe was last found empty
 }
 
 // Add lists e, whose In was posted. It reports whether it was.
@@ -31,9 +32,10 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 		if b := e.In.Front(); b != nil {
 			return e, b
 		}
-		if e.Peer != nil && e.Peer.ReadMore() || e.Peer == nil && e.In.Await() {
+		if e.Peer != nil && e.Peer.ReadMore() || e.Peer == nil && (f.run >= soonAfter && soon(e.In) || e.In.Await()) {
 			continue
 		}
+		f.run = 0
 		e.In.Settle()
 		if e.In.Yield() {
 			f.remove(e)
@@ -54,6 +56,7 @@ func (f *FairQueue) TakeSmall(memory []byte) (n int, ok bool) {
 // Pop drops the message that Front returned, of n bytes, and passes the turn on.
 func (f *FairQueue) Pop(e *pipe.End, n int) {
 	e.In.Pop(n)
+	f.run++
 	if f.at++; f.at >= len(f.active) { // now, so that who comes next does not go before those who wait
 		f.at = 0
 	}
@@ -69,6 +72,24 @@ func (f *FairQueue) More() bool {
 	default:
 		return true
 	}
+}
+
+// soonLooks is how often a drainer looks again before it lets the writer wake it: about as long as that takes. It does so
+// after soonAfter messages in a row: who waits for an answer gets one.
+const (
+	soonLooks = 64
+	soonAfter = 2
+)
+
+// soon reports whether a message comes into an inproc queue while one looks. A writer that is not much slower than its drainer
+// would otherwise wake it for every message.
+func soon(q *pipe.Queue) bool {
+	for range soonLooks {
+		if q.Pending() {
+			return true
+		}
+	}
+	return false
 }
 
 // remove keeps the order of the others.

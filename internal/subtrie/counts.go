@@ -7,13 +7,13 @@ import "iter"
 // Counts is the set of topics an application subscribed to, each with how
 // often it did. The zero value is empty and ready; never copy one in use.
 type Counts struct {
-	topics   tree[int]
+	topics   tree // the value of a vertex is the count
 	distinct int
 }
 
 // Add counts one more subscription to topic. first: it is the only one.
 func (c *Counts) Add(topic []byte) (first bool) {
-	at := c.topics.reach(topic)
+	at := c.topics.vertices.at(c.topics.reach(topic))
 	first = !at.occupied
 	at.occupied = true
 	at.value++
@@ -25,8 +25,12 @@ func (c *Counts) Add(topic []byte) (first bool) {
 
 // Remove counts one less. held: there was one. last: it was the only one.
 func (c *Counts) Remove(topic []byte) (last, held bool) {
-	at := c.topics.find(topic)
-	if at == nil || !at.occupied {
+	number, ok := c.topics.find(topic)
+	if !ok {
+		return false, false
+	}
+	at := c.topics.vertices.at(number)
+	if !at.occupied {
 		return false, false
 	}
 	at.value--
@@ -35,14 +39,14 @@ func (c *Counts) Remove(topic []byte) (last, held bool) {
 	}
 	at.occupied = false
 	c.distinct--
-	c.topics.prune(at)
+	c.topics.prune(number)
 	return true, true
 }
 
 // Match says whether a topic in the set is a prefix of frame. It does not
 // allocate.
 func (c *Counts) Match(frame []byte) bool {
-	for at := &c.topics.root; at != nil; at, frame = at.next(frame) {
+	for at := c.topics.top(); at != nil; at, frame = c.topics.next(at, frame) {
 		if at.occupied {
 			return true
 		}
@@ -55,10 +59,12 @@ func (c *Counts) Match(frame []byte) bool {
 func (c *Counts) All() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var topic []byte
-		for at := &c.topics.root; at != nil; at, topic = following(at, topic) {
-			if at.occupied && !yield(topic) {
+		number, ok := uint32(root), c.topics.top() != nil
+		for ok {
+			if c.topics.vertices.at(number).occupied && !yield(topic) {
 				return
 			}
+			number, topic, ok = c.topics.following(number, topic)
 		}
 	}
 }

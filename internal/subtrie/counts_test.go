@@ -40,8 +40,8 @@ func TestCountsAgainstModel(t *testing.T) {
 				}
 			}
 		}
-		checkTree(t, &counts.topics, func(v *vertex[int]) {
-			if topic := string(v.appendTopic(nil)); v.value != want[topic] {
+		checkTree(t, &counts.topics, func(number uint32, v *vertex) {
+			if topic := string(counts.topics.appendTopic(number, nil)); int(v.value) != want[topic] {
 				t.Fatalf("count of %.40q is %d, want %d", topic, v.value, want[topic])
 			}
 		})

@@ -8,9 +8,11 @@
 // the application asked for each topic.
 //
 // Both stand on one compressed radix tree (tree.go): a vertex carries a piece
-// of topic, its edges lead to longer topics, and a vertex that is occupied
-// ends a topic somebody holds. Vertices (vertex.go) are one cache line and
-// need no further memory for short pieces. Nothing recurses on input: a topic
+// of topic, its edges (edges.go) lead to longer topics, and a vertex that is
+// occupied ends a topic somebody holds. Vertices (vertex.go) are half a cache
+// line, need no further memory for short pieces, and stand in slabs (slab.go),
+// known by number: nothing is allocated for each, and the garbage collector has
+// nothing to follow. Nothing recurses on input: a topic
 // of any length and prefixes nested to any depth are walked in loops.
 //
 // Nothing here locks: one owner at a time, who is the caller's business.

@@ -41,7 +41,7 @@ func FuzzTrie(f *testing.F) {
 			}
 		}
 		checkTrie(t, &b.trie)
-		checkTree(t, &counts.topics, func(*vertex[int]) {})
+		checkTree(t, &counts.topics, func(uint32, *vertex) {})
 		for p := range 4 {
 			b.removePeer(p, 2)
 		}

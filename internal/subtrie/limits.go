@@ -8,14 +8,27 @@ const (
 	// A longer topic becomes a chain of vertices, at about 15 % overhead.
 	labelBytesMax = 1024
 
-	// labelBytesInline is what fits beside a publisher's other fields in 64
+	// labelBytesInline is what fits beside a vertex's other fields in 32
 	// bytes. Among many topics most labels are shorter: only the few bytes
 	// in which a topic differs from its neighbours.
-	labelBytesInline = 13
+	labelBytesInline = 10
 
-	// edgesInline is how many edges need no memory of their own for their
-	// keys; it makes the edges of a vertex 64 bytes.
-	edgesInline = 16
+	// narrowMax and middleMax are how many edges the smaller tables hold: as
+	// many bytes as one comparison of words looks at, and two.
+	narrowMax = 8
+	middleMax = 16
+
+	// slabBlock is how many values a block of a slab holds: large enough that
+	// the list of blocks stays in the cache, small enough to be given back.
+	// slabBlockMin is what the first one begins with.
+	slabBlock    = 1024
+	slabBlockMin = 4
+
+	// peersMin is the first capacity of the list of peers.
+	peersMin = 8
+
+	// holdingsBlock is the same for the list of a peer's topics.
+	holdingsBlock = 1024
 
 	// removalBytes is how much topic costs as much as one subscription when
 	// a leaving peer's subscriptions are removed in slices.

@@ -4,43 +4,75 @@ package subtrie
 
 import "bytes"
 
-// tree is the compressed radix tree. Its shape is kept by four rules:
+// tree is the compressed radix tree. The zero value is empty. Its shape is
+// kept by these rules:
 //
-//   - a vertex that is not occupied has an edge, except the root;
+//   - a vertex that is not occupied has an edge, except the root, and a tree
+//     of nothing else has no root either: it is the zero value;
 //   - a vertex that is not occupied and has one edge only is joined with the
 //     vertex below, unless the label would exceed labelBytesMax;
 //   - no label exceeds labelBytesMax, and each is its own memory, so that a
 //     short topic never keeps a long one alive;
-//   - an occupied vertex stays the same vertex while it is occupied: splits
-//     make a new one above, joins drop the upper one. Holders point at it.
-type tree[V any] struct {
-	root vertex[V] // the empty topic
+//   - an occupied vertex keeps its number while it is occupied: splits
+//     make a new one above, joins drop the upper one. Holders know it.
+type tree struct {
+	vertices slab[vertex]
+	narrow   slab[narrow]
+	middle   slab[middle]
+	wide     slab[*wide]
+	long     slab[[]byte] // labels
 }
 
-// find returns the vertex of topic, nil if the tree has none.
-func (t *tree[V]) find(topic []byte) *vertex[V] {
-	at := &t.root
-	for at != nil && len(topic) > 0 {
-		at, topic = at.next(topic)
+// root is the number of the vertex of the empty topic: the first that was taken.
+const root = 0
+
+// top returns the root, nil if there is none.
+func (t *tree) top() *vertex {
+	if len(t.vertices.blocks) == 0 {
+		return nil
 	}
-	return at
+	return t.vertices.at(root)
+}
+
+// find returns the vertex of topic. ok: the tree has one.
+func (t *tree) find(topic []byte) (number uint32, ok bool) {
+	if t.top() == nil {
+		return 0, false
+	}
+	number = root
+	for len(topic) > 0 {
+		below := t.follow(t.vertices.at(number), topic[0])
+		if below == 0 {
+			return 0, false
+		}
+		label := t.label(t.vertices.at(below))
+		if !bytes.HasPrefix(topic, label) {
+			return 0, false
+		}
+		number, topic = below, topic[len(label):]
+	}
+	return number, true
 }
 
 // reach returns the vertex of topic and makes it if need be. The caller must
 // occupy it.
-func (t *tree[V]) reach(topic []byte) *vertex[V] {
-	at := &t.root
+func (t *tree) reach(topic []byte) uint32 {
+	if t.top() == nil {
+		t.vertices.take()
+	}
+	at := uint32(root)
 	for len(topic) > 0 {
-		var below *vertex[V]
-		if at.edges != nil {
-			below = at.edges.find(topic[0])
+		below := t.follow(t.vertices.at(at), topic[0])
+		if below == 0 {
+			return t.grow(at, topic)
 		}
-		if below == nil {
-			return grow(at, topic)
+		label := t.label(t.vertices.at(below))
+		common := commonBytes(label, topic)
+		if common == 0 { // a single edge with another key
+			return t.grow(at, topic)
 		}
-		common := commonBytes(below.label(), topic)
-		if common < len(below.label()) {
-			below = split(below, common)
+		if common < len(label) {
+			below = t.split(below, common)
 		}
 		at, topic = below, topic[common:]
 	}
@@ -48,12 +80,12 @@ func (t *tree[V]) reach(topic []byte) *vertex[V] {
 }
 
 // grow adds topic below at, as a chain if it is long.
-func grow[V any](at *vertex[V], topic []byte) *vertex[V] {
+func (t *tree) grow(at uint32, topic []byte) uint32 {
 	for len(topic) > 0 {
 		length := min(len(topic), labelBytesMax)
-		leaf := &vertex[V]{}
-		leaf.setLabel(nil, topic[:length])
-		at.add(leaf)
+		leaf := t.vertices.take()
+		t.setLabel(t.vertices.at(leaf), nil, topic[:length])
+		t.link(at, leaf)
 		at, topic = leaf, topic[length:]
 	}
 	return at
@@ -61,59 +93,72 @@ func grow[V any](at *vertex[V], topic []byte) *vertex[V] {
 
 // split cuts the label of lower after length bytes and returns the new vertex
 // above the cut.
-func split[V any](lower *vertex[V], length int) *vertex[V] {
-	upper, parent := &vertex[V]{}, lower.parent
-	upper.setLabel(nil, lower.label()[:length])
-	parent.replace(upper)
-	lower.setLabel(nil, lower.label()[length:])
-	upper.add(lower)
+func (t *tree) split(lower uint32, length int) uint32 {
+	upper := t.vertices.take()
+	v := t.vertices.at(lower)
+	parent, label := v.parent, t.label(v)
+	t.setLabel(t.vertices.at(upper), nil, label[:length])
+	t.setLabel(v, nil, label[length:])
+	t.relink(parent, upper)
+	t.link(upper, lower)
 	// Labels got shorter, so what was too long to join may fit now.
-	join(lower)
-	join(parent)
+	t.join(lower)
+	t.join(parent)
 	return upper
 }
 
-// join drops v when it serves no purpose but to lead to one other vertex, and
+// join drops a vertex when it serves no purpose but to lead to one other vertex, and
 // gives that vertex its label.
-func join[V any](v *vertex[V]) {
-	if v.occupied || v.parent == nil || v.edges == nil || len(v.edges.keys) != 1 {
+func (t *tree) join(number uint32) {
+	v := t.vertices.at(number)
+	if v.occupied || number == root || v.fan != 1 {
 		return
 	}
-	below := v.edges.targets[0]
-	if len(v.label())+len(below.label()) > labelBytesMax {
+	below := t.vertices.at(v.edges)
+	if len(t.label(v))+len(t.label(below)) > labelBytesMax {
 		return
 	}
-	below.setLabel(v.label(), below.label())
-	v.parent.replace(below)
+	t.setLabel(below, t.label(v), t.label(below))
+	t.relink(v.parent, v.edges)
+	t.discard(number)
 }
 
-// prune restores the tree's rules after v has lost its holders.
-func (t *tree[V]) prune(v *vertex[V]) {
-	for v.parent != nil && !v.occupied && v.edges == nil {
-		parent := v.parent
-		parent.remove(v)
-		v = parent
-	}
-	join(v)
-}
-
-// following returns the vertex after v in byte order of topics, and changes
-// topic, which is that of v, into that of the vertex returned. Nil at the end.
-func following[V any](v *vertex[V], topic []byte) (*vertex[V], []byte) {
-	if v.edges != nil {
-		below := v.edges.targets[0]
-		return below, append(topic, below.label()...)
-	}
-	for v.parent != nil {
-		label := v.label()
-		topic = topic[:len(topic)-len(label)]
-		beside := v.parent.edges
-		if i := bytes.IndexByte(beside.keys, label[0]) + 1; i < len(beside.keys) {
-			return beside.targets[i], append(topic, beside.targets[i].label()...)
+// prune restores the tree's rules after a vertex has lost its holders.
+func (t *tree) prune(number uint32) {
+	for {
+		v := t.vertices.at(number)
+		if v.occupied || v.fan > 0 {
+			break
 		}
-		v = v.parent
+		if number == root {
+			*t = tree{}
+			return
+		}
+		parent := v.parent
+		t.unlink(parent, number)
+		t.discard(number)
+		number = parent
 	}
-	return nil, nil
+	t.join(number)
+}
+
+// following returns the vertex after that in byte order of topics, and changes
+// topic, which is its topic, into that of the vertex returned. ok is false at the end.
+func (t *tree) following(number uint32, topic []byte) (next uint32, longer []byte, ok bool) {
+	v := t.vertices.at(number)
+	if below := t.after(v, -1); below != 0 {
+		return below, append(topic, t.label(t.vertices.at(below))...), true
+	}
+	for number != root {
+		label := t.label(v)
+		topic = topic[:len(topic)-len(label)]
+		parent := t.vertices.at(v.parent)
+		if beside := t.after(parent, int(label[0])); beside != 0 {
+			return beside, append(topic, t.label(t.vertices.at(beside))...), true
+		}
+		number, v = v.parent, parent
+	}
+	return 0, nil, false
 }
 
 // commonBytes counts the bytes at the start that a and b share.

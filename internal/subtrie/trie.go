@@ -10,173 +10,223 @@ package subtrie
 // peer's list, and each entry knows its place in the other list. So whatever
 // leaves, leaves in constant time.
 type Trie[P comparable] struct {
-	topics tree[holders[P]]
-	peers  map[P]*holdings[P] // only peers that hold something
+	topics tree // the value of a vertex is its only holder or, if shared, the number of its holders in crowds
+	crowds slab[[]holder]
+
+	numbers map[P]uint32 // of peers that hold something
+	peers   []peer[P]    // by number
+	free    []uint32     // numbers of no peer
+	latest  P            // the peer that was asked for last: most come in runs
+	number  uint32       // of latest
+	current bool         // latest has that number
 }
 
-// holdings are the topics one peer holds, in no order.
-type holdings[P comparable] struct {
-	list []holding[P]
-}
-
-// holding is one topic of a peer.
-type holding[P comparable] struct {
-	at    *vertex[holders[P]]
-	index uint32 // of the peer among the vertex's holders
+// peer is one peer and the topics it holds.
+type peer[P comparable] struct {
+	name P
+	list holdings
 }
 
 // holder is one peer of a topic.
-type holder[P comparable] struct {
-	peer P
+type holder struct {
+	peer uint32
 	slot uint32 // of the topic in the peer's list
 }
 
-// holders are the peers of one topic, in no order. The first needs no memory
-// of its own: most topics have one holder. It counts only in an occupied vertex.
-type holders[P comparable] struct {
-	first holder[P]
-	rest  *[]holder[P] // nil when there is no second
+func (h holder) pack() uint64 { return uint64(h.peer)<<32 | uint64(h.slot) }
+
+// only returns the holder of a vertex that is not shared.
+func only(v *vertex) holder { return holder{uint32(v.value >> 32), uint32(v.value)} }
+
+// crowd returns the holders of a vertex that is shared.
+func (t *Trie[P]) crowd(v *vertex) *[]holder { return t.crowds.at(uint32(v.value)) }
+
+// count is the number of holders of a vertex that is occupied.
+func (t *Trie[P]) count(v *vertex) int {
+	if v.shared {
+		return len(*t.crowd(v))
+	}
+	return 1
 }
 
-func (h *holders[P]) count() int {
-	if h.rest == nil {
+// place writes down who is the holder with that index.
+func (t *Trie[P]) place(v *vertex, index uint32, h holder) {
+	if v.shared {
+		(*t.crowd(v))[index] = h
+	} else {
+		v.value = h.pack()
+	}
+}
+
+// push adds a holder to a vertex and returns its index.
+func (t *Trie[P]) push(v *vertex, added holder) (index uint32) {
+	switch {
+	case !v.occupied:
+		v.occupied, v.value = true, added.pack()
+		return 0
+	case !v.shared:
+		crowd := t.crowds.take()
+		*t.crowds.at(crowd) = []holder{only(v), added}
+		v.shared, v.value = true, uint64(crowd)
 		return 1
+	default:
+		crowd := t.crowd(v)
+		*crowd = append(*crowd, added)
+		return uint32(len(*crowd) - 1)
 	}
-	return 1 + len(*h.rest)
 }
 
-func (h *holders[P]) at(index uint32) *holder[P] {
-	if index == 0 {
-		return &h.first
+// cut removes the holder with that index; the last one fills the gap.
+func (t *Trie[P]) cut(v *vertex, index uint32) (last bool) {
+	if !v.shared {
+		v.occupied, v.value = false, 0
+		return true
 	}
-	return &(*h.rest)[index-1]
+	crowd := t.crowd(v)
+	end := uint32(len(*crowd) - 1)
+	if moved := (*crowd)[end]; index != end {
+		(*crowd)[index] = moved
+		t.peers[moved.peer].list.at(moved.slot).index = index
+	}
+	*crowd = shrink((*crowd)[:end])
+	if end == 1 {
+		remaining := (*crowd)[0]
+		t.crowds.drop(uint32(v.value))
+		v.shared, v.value = false, remaining.pack()
+	}
+	return false
 }
 
-// push adds a holder after the first.
-func (h *holders[P]) push(added holder[P]) {
-	if h.rest == nil {
-		h.rest = &[]holder[P]{added}
+// know returns the number of p. ok: it has one.
+func (t *Trie[P]) know(p P) (number uint32, ok bool) {
+	if t.current && p == t.latest {
+		return t.number, true
+	}
+	if number, ok = t.numbers[p]; ok {
+		t.latest, t.number, t.current = p, number, true
+	}
+	return number, ok
+}
+
+// enter gives p, which has none, a number.
+func (t *Trie[P]) enter(p P) (number uint32) {
+	if t.numbers == nil {
+		t.numbers = make(map[P]uint32)
+	}
+	if last := len(t.free) - 1; last >= 0 {
+		number = t.free[last]
+		t.free = t.free[:last]
+	} else {
+		number = uint32(len(t.peers))
+		if t.peers == nil { // Match reads it all the time: it shall not share a cache line with what others write
+			t.peers = make([]peer[P], 0, peersMin)
+		}
+		t.peers = append(t.peers, peer[P]{})
+	}
+	t.peers[number].name = p
+	t.numbers[p] = number
+	t.latest, t.number, t.current = p, number, true
+	return number
+}
+
+// leave takes the number of a peer without topics back.
+func (t *Trie[P]) leave(number uint32) {
+	delete(t.numbers, t.peers[number].name)
+	t.peers[number] = peer[P]{}
+	if len(t.numbers) == 0 {
+		*t = Trie[P]{topics: t.topics} // a map does not shrink by itself
 		return
 	}
-	*h.rest = append(*h.rest, added)
-}
-
-// cut removes the last of at least two holders and returns it.
-func (h *holders[P]) cut() holder[P] {
-	rest := *h.rest
-	end := len(rest) - 1
-	last := rest[end]
-	rest[end] = holder[P]{}
-	if end == 0 {
-		h.rest = nil
-		return last
+	t.free = append(t.free, number)
+	if t.number == number {
+		var nobody P
+		t.latest, t.current = nobody, false
 	}
-	*h.rest = shrink(rest[:end])
-	return last
 }
 
 // Add subscribes p to topic. fresh: p did not hold it before. first: nobody
 // did.
 func (t *Trie[P]) Add(topic []byte, p P) (first bool, fresh bool) {
-	at, mine := t.topics.reach(topic), t.peers[p]
-	if mine == nil {
-		mine = t.enter(p)
-	} else if at.occupied && slotOf(at, mine, p) >= 0 {
+	at := t.topics.reach(topic)
+	v := t.topics.vertices.at(at)
+	number, known := t.know(p)
+	if !known {
+		number = t.enter(p)
+	} else if v.occupied && t.slotOf(at, v, number) >= 0 {
 		return false, false
 	}
-	added := holder[P]{peer: p, slot: uint32(len(mine.list))}
-	index := 0
-	if first = !at.occupied; first {
-		at.occupied, at.value.first = true, added
-	} else {
-		index = at.value.count()
-		at.value.push(added)
-	}
-	mine.list = append(mine.list, holding[P]{at: at, index: uint32(index)})
+	mine := &t.peers[number]
+	first = !v.occupied
+	index := t.push(v, holder{peer: number, slot: uint32(mine.list.count)})
+	mine.list.push(holding{at: at, index: index})
 	return first, true
-}
-
-func (t *Trie[P]) enter(p P) *holdings[P] {
-	if t.peers == nil {
-		t.peers = make(map[P]*holdings[P])
-	}
-	mine := &holdings[P]{}
-	t.peers[p] = mine
-	return mine
 }
 
 // Remove ends p's subscription to topic. held: there was one. last: nobody
 // holds the topic any more.
 func (t *Trie[P]) Remove(topic []byte, p P) (last bool, held bool) {
-	at, mine := t.topics.find(topic), t.peers[p]
-	if at == nil || !at.occupied || mine == nil {
+	number, known := t.know(p)
+	if !known {
 		return false, false
 	}
-	slot := slotOf(at, mine, p)
+	at, ok := t.topics.find(topic)
+	if !ok {
+		return false, false
+	}
+	v := t.topics.vertices.at(at)
+	if !v.occupied {
+		return false, false
+	}
+	slot := t.slotOf(at, v, number)
 	if slot < 0 {
 		return false, false
 	}
-	return t.drop(mine, slot, p), true
+	return t.drop(number, slot), true
 }
 
-// slotOf returns where at, which is occupied, stands in p's list; -1 if p
+// slotOf returns where a vertex, which is occupied, stands in a peer's list; -1 if the peer
 // does not hold it. It searches the shorter of the two lists.
-func slotOf[P comparable](at *vertex[holders[P]], mine *holdings[P], p P) int {
-	if len(mine.list) < at.value.count() {
-		for slot := range mine.list {
-			if mine.list[slot].at == at {
-				return slot
+func (t *Trie[P]) slotOf(at uint32, v *vertex, number uint32) int {
+	if !v.shared {
+		if h := only(v); h.peer == number {
+			return int(h.slot)
+		}
+		return -1
+	}
+	crowd, list := *t.crowd(v), &t.peers[number].list
+	if list.count < len(crowd) {
+		for slot := range uint32(list.count) {
+			if list.at(slot).at == at {
+				return int(slot)
 			}
 		}
 		return -1
 	}
-	if at.value.first.peer == p {
-		return int(at.value.first.slot)
-	}
-	if at.value.rest != nil {
-		for i := range *at.value.rest {
-			if other := &(*at.value.rest)[i]; other.peer == p {
-				return int(other.slot)
-			}
+	for i := range crowd {
+		if crowd[i].peer == number {
+			return int(crowd[i].slot)
 		}
 	}
 	return -1
 }
 
-// drop removes the subscription in that slot of p's list and says whether it
+// drop removes the subscription in that slot of a peer's list and says whether it
 // was its topic's last. The last entry of each list fills the gap.
-func (t *Trie[P]) drop(mine *holdings[P], slot int, p P) (last bool) {
-	leaving := mine.list[slot]
-	at := leaving.at
-	if at.value.count() > 1 {
-		if moved := at.value.cut(); int(leaving.index) < at.value.count() {
-			*at.value.at(leaving.index) = moved
-			t.peers[moved.peer].list[moved.slot].index = leaving.index
-		}
-	} else {
-		at.occupied, at.value, last = false, holders[P]{}, true
+func (t *Trie[P]) drop(number uint32, slot int) (last bool) {
+	list := &t.peers[number].list
+	leaving := *list.at(uint32(slot))
+	last = t.cut(t.topics.vertices.at(leaving.at), leaving.index)
+	if moved := list.pop(); slot != list.count {
+		*list.at(uint32(slot)) = moved
+		t.place(t.topics.vertices.at(moved.at), moved.index, holder{peer: number, slot: uint32(slot)})
 	}
-	end := len(mine.list) - 1
-	if moved := mine.list[end]; slot != end {
-		mine.list[slot] = moved
-		moved.at.value.at(moved.index).slot = uint32(slot)
-	}
-	mine.list[end] = holding[P]{}
-	mine.list = shrink(mine.list[:end])
-	if end == 0 {
-		t.leave(p)
+	if list.count == 0 {
+		t.leave(number)
 	}
 	if last {
-		t.topics.prune(at)
+		t.topics.prune(leaving.at)
 	}
 	return last
-}
-
-func (t *Trie[P]) leave(p P) {
-	delete(t.peers, p)
-	if len(t.peers) == 0 {
-		t.peers = nil // a map does not shrink by itself
-	}
 }
 
 // RemovePeer ends p's subscriptions, at most budget of them and at least one,
@@ -185,18 +235,18 @@ func (t *Trie[P]) leave(p P) {
 // and whether p was its last holder; topic is valid during the call only, and
 // gone must not touch the trie.
 func (t *Trie[P]) RemovePeer(p P, budget int, gone func(topic []byte, last bool)) (done bool) {
-	mine := t.peers[p]
-	if mine == nil {
+	number, known := t.know(p)
+	if !known {
 		return true
 	}
 	var topic []byte
-	for spent := 0; len(mine.list) > 0; {
+	spent := 0
+	for left := t.peers[number].list.count; left > 0; left-- {
 		if spent > 0 && spent >= budget {
 			return false
 		}
-		slot := len(mine.list) - 1
-		topic = mine.list[slot].at.appendTopic(topic[:0])
-		last := t.drop(mine, slot, p)
+		topic = t.topics.appendTopic(t.peers[number].list.at(uint32(left-1)).at, topic[:0])
+		last := t.drop(number, left-1)
 		if gone != nil {
 			gone(topic, last)
 		}
@@ -209,32 +259,30 @@ func (t *Trie[P]) RemovePeer(p P, budget int, gone func(topic []byte, last bool)
 // A peer is visited once for each prefix it holds. It does not allocate;
 // visit must not touch the trie.
 func (t *Trie[P]) Match(topic []byte, visit func(P)) {
-	for at := &t.topics.root; at != nil; at, topic = at.next(topic) {
-		if !at.occupied {
-			continue
-		}
-		visit(at.value.first.peer)
-		if at.value.rest == nil {
-			continue
-		}
-		for _, other := range *at.value.rest {
-			visit(other.peer)
+	for v := t.topics.top(); v != nil; v, topic = t.topics.next(v, topic) {
+		switch {
+		case !v.occupied:
+		case !v.shared:
+			visit(t.peers[only(v).peer].name)
+		default:
+			for _, h := range *t.crowd(v) {
+				visit(t.peers[h.peer].name)
+			}
 		}
 	}
 }
 
 // AppendMatches appends to dst whom Match would visit.
 func (t *Trie[P]) AppendMatches(topic []byte, dst []P) []P {
-	for at := &t.topics.root; at != nil; at, topic = at.next(topic) {
-		if !at.occupied {
-			continue
-		}
-		dst = append(dst, at.value.first.peer)
-		if at.value.rest == nil {
-			continue
-		}
-		for _, other := range *at.value.rest {
-			dst = append(dst, other.peer)
+	for v := t.topics.top(); v != nil; v, topic = t.topics.next(v, topic) {
+		switch {
+		case !v.occupied:
+		case !v.shared:
+			dst = append(dst, t.peers[only(v).peer].name)
+		default:
+			for _, h := range *t.crowd(v) {
+				dst = append(dst, t.peers[h.peer].name)
+			}
 		}
 	}
 	return dst
@@ -242,8 +290,8 @@ func (t *Trie[P]) AppendMatches(topic []byte, dst []P) []P {
 
 // Len is the number of topics p holds.
 func (t *Trie[P]) Len(p P) int {
-	if mine := t.peers[p]; mine != nil {
-		return len(mine.list)
+	if number, known := t.know(p); known {
+		return t.peers[number].list.count
 	}
 	return 0
 }
@@ -252,16 +300,24 @@ func (t *Trie[P]) Len(p P) int {
 // each counted once.
 func (t *Trie[P]) Count(topic []byte) int {
 	visits, prefixes, rest := 0, 0, topic
-	for at := &t.topics.root; at != nil; at, rest = at.next(rest) {
-		if at.occupied {
-			visits += at.value.count()
+	for v := t.topics.top(); v != nil; v, rest = t.topics.next(v, rest) {
+		if v.occupied {
+			visits += t.count(v)
 			prefixes++
 		}
 	}
 	if prefixes <= 1 {
 		return visits // nobody was visited twice
 	}
-	distinct := make(map[P]struct{}, min(visits, len(t.peers)))
+	distinct := make(map[P]struct{}, min(visits, len(t.numbers)))
 	t.Match(topic, func(p P) { distinct[p] = struct{}{} })
 	return len(distinct)
+}
+
+// shrink gives memory back once three quarters of it are unused.
+func shrink[E any](list []E) []E {
+	if cap(list) <= shrinkAbove || len(list) > cap(list)/4 {
+		return list
+	}
+	return append(make([]E, 0, 2*len(list)), list...)
 }

@@ -184,58 +184,87 @@ func randomTopic(random *rand.Rand) string {
 // checkTrie proves the rules of the tree and that both lists agree.
 func checkTrie(t testing.TB, trie *Trie[int]) {
 	t.Helper()
-	subscriptions := 0
-	checkTree(t, &trie.topics, func(v *vertex[holders[int]]) {
-		for i := range uint32(v.value.count()) {
-			h := v.value.at(i)
-			mine := trie.peers[h.peer]
-			if mine == nil || int(h.slot) >= len(mine.list) || mine.list[h.slot] != (holding[int]{v, i}) {
-				t.Fatalf("holder %d of %.40q and peer %d's list disagree", i, v.appendTopic(nil), h.peer)
+	subscriptions, crowds := 0, 0
+	checkTree(t, &trie.topics, func(number uint32, v *vertex) {
+		held := []holder{only(v)}
+		if v.shared {
+			held = *trie.crowd(v)
+			if crowds++; len(held) < 2 {
+				t.Fatalf("%.40q has a list of %d holders", trie.topics.appendTopic(number, nil), len(held))
 			}
 		}
-		subscriptions += v.value.count()
-	})
-	for p, mine := range trie.peers {
-		if len(mine.list) == 0 {
-			t.Fatalf("peer %d without topics is kept", p)
+		for i, h := range held {
+			if int(h.peer) >= len(trie.peers) || int(h.slot) >= trie.peers[h.peer].list.count ||
+				*trie.peers[h.peer].list.at(h.slot) != (holding{number, uint32(i)}) {
+				t.Fatalf("holder %d of %.40q and peer %d's list disagree", i, trie.topics.appendTopic(number, nil), h.peer)
+			}
 		}
-		subscriptions -= len(mine.list)
+		subscriptions += len(held)
+	})
+	for name, number := range trie.numbers {
+		if p := &trie.peers[number]; p.name != name || p.list.count == 0 {
+			t.Fatalf("peer %d has number %d of peer %d, with %d topics", name, number, p.name, p.list.count)
+		}
 	}
-	if subscriptions != 0 {
-		t.Fatalf("%d more subscriptions in the tree than in the peers' lists", subscriptions)
+	for i := range trie.peers {
+		subscriptions -= trie.peers[i].list.count
+	}
+	if subscriptions != 0 || crowds != trie.crowds.count || len(trie.numbers)+len(trie.free) != len(trie.peers) {
+		t.Fatalf("%d more subscriptions in the tree than in the peers' lists, %d of %d crowds, %d and %d of %d peers",
+			subscriptions, crowds, trie.crowds.count, len(trie.numbers), len(trie.free), len(trie.peers))
 	}
 }
 
-func checkTree[V any](t testing.TB, tree *tree[V], occupied func(*vertex[V])) {
+func checkTree(t testing.TB, tree *tree, occupied func(uint32, *vertex)) {
 	t.Helper()
-	pending := []*vertex[V]{&tree.root}
-	for len(pending) > 0 {
-		v := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		if v.occupied {
-			occupied(v)
-		}
-		if v.edges == nil {
-			if !v.occupied && v.parent != nil {
-				t.Fatalf("%.40q is not occupied and leads nowhere", v.appendTopic(nil))
-			}
-			continue
-		}
-		keys := v.edges.keys
-		if len(keys) == 0 || len(keys) != len(v.edges.targets) || !slices.IsSorted(keys) {
-			t.Fatalf("bad edges of %.40q: %q", v.appendTopic(nil), keys)
-		}
-		for i, below := range v.edges.targets {
-			length := len(below.label())
-			if length == 0 || length > labelBytesMax || below.label()[0] != keys[i] || below.parent != v {
-				t.Fatalf("bad edge from %.40q to %.40q", v.appendTopic(nil), below.appendTopic(nil))
-			}
-			if !v.occupied && v.parent != nil && len(keys) == 1 && len(v.label())+length <= labelBytesMax {
-				t.Fatalf("%.40q should be joined with %.40q", v.appendTopic(nil), below.appendTopic(nil))
-			}
-		}
-		pending = append(pending, v.edges.targets...)
+	if tree.top() == nil {
+		return
 	}
+	vertices, forms, long := 0, map[form]int{}, 0
+	for pending := []uint32{root}; len(pending) > 0; {
+		number := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		v := tree.vertices.at(number)
+		vertices++
+		forms[v.form]++
+		if v.length == labelLong {
+			long++
+		}
+		if v.occupied {
+			occupied(number, v)
+		} else if v.fan == 0 {
+			t.Fatalf("%.40q is not occupied and leads nowhere", tree.appendTopic(number, nil))
+		}
+		below := checkEdges(t, tree, number)
+		if length := len(tree.label(v)); !v.occupied && number != root && len(below) == 1 &&
+			length+len(tree.label(tree.vertices.at(below[0]))) <= labelBytesMax {
+			t.Fatalf("%.40q should be joined with the one below", tree.appendTopic(number, nil))
+		}
+		pending = append(pending, below...)
+	}
+	if got := []int{tree.vertices.count, tree.narrow.count, tree.middle.count, tree.wide.count, tree.long.count}; !slices.Equal(
+		got, []int{vertices, forms[formNarrow], forms[formMiddle], forms[formWide], long}) {
+		t.Fatalf("%v in the slabs; in the tree %d vertices, forms %v, %d long labels", got, vertices, forms, long)
+	}
+}
+
+// checkEdges returns the vertices below one.
+func checkEdges(t testing.TB, tree *tree, number uint32) (below []uint32) {
+	t.Helper()
+	v := tree.vertices.at(number)
+	for to := tree.after(v, -1); to != 0; to = tree.after(v, int(tree.key(to))) {
+		if length := len(tree.label(tree.vertices.at(to))); length == 0 || length > labelBytesMax ||
+			tree.vertices.at(to).parent != number || tree.follow(v, tree.key(to)) != to {
+			t.Fatalf("bad edge from %.40q to %.40q", tree.appendTopic(number, nil), tree.appendTopic(to, nil))
+		}
+		below = append(below, to)
+	}
+	least := map[form]int{formSingle: 1, formNarrow: 2, formMiddle: 7, formWide: 13}
+	most := map[form]int{formSingle: 1, formNarrow: narrowMax, formMiddle: middleMax, formWide: 256}
+	if len(below) != int(v.fan) || len(below) < least[v.form] || len(below) > most[v.form] {
+		t.Fatalf("%d edges from %.40q, fan %d, form %d", len(below), tree.appendTopic(number, nil), v.fan, v.form)
+	}
+	return below
 }
 
 // checkEmpty proves that nothing is left of what was removed.
@@ -327,25 +356,11 @@ func TestTrieLongTopics(t *testing.T) {
 	b.removePeer(2, 100)
 	b.removePeer(3, 1)
 	checkTrie(t, &b.trie)
-	if vertices := vertexCount(&b.trie); vertices > 2*length/labelBytesMax+2 {
+	if vertices := b.trie.topics.vertices.count; vertices > 2*length/labelBytesMax+2 {
 		t.Errorf("one topic of %d bytes takes %d vertices", length, vertices)
 	}
 	b.removePeer(1, 1)
 	checkEmpty(t, &b.trie)
-}
-
-func vertexCount(trie *Trie[int]) int {
-	count := 0
-	pending := []*vertex[holders[int]]{&trie.topics.root}
-	for len(pending) > 0 {
-		v := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		count++
-		if v.edges != nil {
-			pending = append(pending, v.edges.targets...)
-		}
-	}
-	return count
 }
 
 func TestTrieCrowdLeaves(t *testing.T) {
@@ -388,11 +403,48 @@ func TestTrieRemovePeerInSlices(t *testing.T) {
 	}
 }
 
-func TestVertexIsOneCacheLine(t *testing.T) {
-	if size := reflect.TypeFor[vertex[holders[*int]]]().Size(); size != 64 {
+func TestVertexIsHalfACacheLine(t *testing.T) {
+	if size := reflect.TypeFor[vertex]().Size(); size != 32 {
 		t.Errorf("vertex takes %d bytes", size)
 	}
-	if size := reflect.TypeFor[edges[holders[*int]]]().Size(); size != 64 {
-		t.Errorf("edges take %d bytes", size)
+}
+
+// A peer's list grows and shrinks over its blocks, from any place.
+func TestTrieLongList(t *testing.T) {
+	b := newPair(t)
+	random := rand.New(rand.NewPCG(5, 5))
+	const count = 2*holdingsBlock + 3
+	for _, i := range random.Perm(count) {
+		b.add(fmt.Sprint(i, "/"), 1)
+	}
+	checkTrie(t, &b.trie)
+	for left, i := range random.Perm(count) {
+		b.remove(fmt.Sprint(i, "/"), 1)
+		if left%97 == 0 {
+			checkTrie(t, &b.trie)
+		}
+	}
+	checkEmpty(t, &b.trie)
+}
+
+// Every byte may be a key, in any number beside others.
+func TestTrieFanOut(t *testing.T) {
+	b := newPair(t)
+	random := rand.New(rand.NewPCG(1, 1))
+	for _, order := range [][]int{random.Perm(256), random.Perm(256)} {
+		for _, key := range order {
+			b.add("above"+string([]byte{byte(key)})+"below", key%3)
+			checkTrie(t, &b.trie)
+		}
+		for _, key := range random.Perm(256) {
+			b.match("above" + string([]byte{byte(key)}) + "below and more")
+			b.match("above" + string([]byte{byte(key)}))
+		}
+		for _, key := range order {
+			b.remove("above"+string([]byte{byte(key)})+"below", key%3)
+			b.match("above" + string([]byte{byte(key)}) + "below")
+			checkTrie(t, &b.trie)
+		}
+		checkEmpty(t, &b.trie)
 	}
 }
