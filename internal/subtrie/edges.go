@@ -191,7 +191,7 @@ func (t *tree) reform(v *vertex, to form) {
 			v.fan++
 		}
 	}
-	v.fan = uint16(len(targets))
+	v.fan = uint8(len(targets))
 	t.dropTable(from, table)
 }
 

@@ -11,7 +11,7 @@ const (
 	// labelBytesInline is what fits beside a vertex's other fields in 32
 	// bytes. Among many topics most labels are shorter: only the few bytes
 	// in which a topic differs from its neighbours.
-	labelBytesInline = 10
+	labelBytesInline = 12
 
 	// narrowMax and middleMax are how many edges the smaller tables hold: as
 	// many bytes as one comparison of words looks at, and two.

@@ -111,7 +111,7 @@ func (t *tree) split(lower uint32, length int) uint32 {
 // gives that vertex its label.
 func (t *tree) join(number uint32) {
 	v := t.vertices.at(number)
-	if v.occupied || number == root || v.fan != 1 {
+	if v.occupied || number == root || v.form != formSingle {
 		return
 	}
 	below := t.vertices.at(v.edges)
@@ -127,7 +127,7 @@ func (t *tree) join(number uint32) {
 func (t *tree) prune(number uint32) {
 	for {
 		v := t.vertices.at(number)
-		if v.occupied || v.fan > 0 {
+		if v.occupied || v.form != formNone {
 			break
 		}
 		if number == root {

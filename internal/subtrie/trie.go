@@ -35,6 +35,11 @@ type holder struct {
 
 func (h holder) pack() uint64 { return uint64(h.peer)<<32 | uint64(h.slot) }
 
+// crowdBit tells the number of a crowd from a holder.
+const crowdBit = 1 << 63
+
+func (v *vertex) shared() bool { return v.value&crowdBit != 0 }
+
 // only returns the holder of a vertex that is not shared.
 func only(v *vertex) holder { return holder{uint32(v.value >> 32), uint32(v.value)} }
 
@@ -43,7 +48,7 @@ func (t *Trie[P]) crowd(v *vertex) *[]holder { return t.crowds.at(uint32(v.value
 
 // count is the number of holders of a vertex that is occupied.
 func (t *Trie[P]) count(v *vertex) int {
-	if v.shared {
+	if v.shared() {
 		return len(*t.crowd(v))
 	}
 	return 1
@@ -51,7 +56,7 @@ func (t *Trie[P]) count(v *vertex) int {
 
 // place writes down who is the holder with that index.
 func (t *Trie[P]) place(v *vertex, index uint32, h holder) {
-	if v.shared {
+	if v.shared() {
 		(*t.crowd(v))[index] = h
 	} else {
 		v.value = h.pack()
@@ -64,10 +69,10 @@ func (t *Trie[P]) push(v *vertex, added holder) (index uint32) {
 	case !v.occupied:
 		v.occupied, v.value = true, added.pack()
 		return 0
-	case !v.shared:
+	case !v.shared():
 		crowd := t.crowds.take()
 		*t.crowds.at(crowd) = []holder{only(v), added}
-		v.shared, v.value = true, uint64(crowd)
+		v.value = crowdBit | uint64(crowd)
 		return 1
 	default:
 		crowd := t.crowd(v)
@@ -78,7 +83,7 @@ func (t *Trie[P]) push(v *vertex, added holder) (index uint32) {
 
 // cut removes the holder with that index; the last one fills the gap.
 func (t *Trie[P]) cut(v *vertex, index uint32) (last bool) {
-	if !v.shared {
+	if !v.shared() {
 		v.occupied, v.value = false, 0
 		return true
 	}
@@ -92,7 +97,7 @@ func (t *Trie[P]) cut(v *vertex, index uint32) (last bool) {
 	if end == 1 {
 		remaining := (*crowd)[0]
 		t.crowds.drop(uint32(v.value))
-		v.shared, v.value = false, remaining.pack()
+		v.value = remaining.pack()
 	}
 	return false
 }
@@ -187,7 +192,7 @@ func (t *Trie[P]) Remove(topic []byte, p P) (last bool, held bool) {
 // slotOf returns where a vertex, which is occupied, stands in a peer's list; -1 if the peer
 // does not hold it. It searches the shorter of the two lists.
 func (t *Trie[P]) slotOf(at uint32, v *vertex, number uint32) int {
-	if !v.shared {
+	if !v.shared() {
 		if h := only(v); h.peer == number {
 			return int(h.slot)
 		}
@@ -262,7 +267,7 @@ func (t *Trie[P]) Match(topic []byte, visit func(P)) {
 	for v := t.topics.top(); v != nil; v, topic = t.topics.next(v, topic) {
 		switch {
 		case !v.occupied:
-		case !v.shared:
+		case !v.shared():
 			visit(t.peers[only(v).peer].name)
 		default:
 			for _, h := range *t.crowd(v) {
@@ -277,7 +282,7 @@ func (t *Trie[P]) AppendMatches(topic []byte, dst []P) []P {
 	for v := t.topics.top(); v != nil; v, topic = t.topics.next(v, topic) {
 		switch {
 		case !v.occupied:
-		case !v.shared:
+		case !v.shared():
 			dst = append(dst, t.peers[only(v).peer].name)
 		default:
 			for _, h := range *t.crowd(v) {

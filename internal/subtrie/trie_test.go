@@ -187,7 +187,7 @@ func checkTrie(t testing.TB, trie *Trie[int]) {
 	subscriptions, crowds := 0, 0
 	checkTree(t, &trie.topics, func(number uint32, v *vertex) {
 		held := []holder{only(v)}
-		if v.shared {
+		if v.shared() {
 			held = *trie.crowd(v)
 			if crowds++; len(held) < 2 {
 				t.Fatalf("%.40q has a list of %d holders", trie.topics.appendTopic(number, nil), len(held))
@@ -232,7 +232,7 @@ func checkTree(t testing.TB, tree *tree, occupied func(uint32, *vertex)) {
 		}
 		if v.occupied {
 			occupied(number, v)
-		} else if v.fan == 0 {
+		} else if v.form == formNone {
 			t.Fatalf("%.40q is not occupied and leads nowhere", tree.appendTopic(number, nil))
 		}
 		below := checkEdges(t, tree, number)
@@ -261,7 +261,7 @@ func checkEdges(t testing.TB, tree *tree, number uint32) (below []uint32) {
 	}
 	least := map[form]int{formSingle: 1, formNarrow: 2, formMiddle: 7, formWide: 13}
 	most := map[form]int{formSingle: 1, formNarrow: narrowMax, formMiddle: middleMax, formWide: 256}
-	if len(below) != int(v.fan) || len(below) < least[v.form] || len(below) > most[v.form] {
+	if uint8(len(below)) != v.fan || len(below) < least[v.form] || len(below) > most[v.form] {
 		t.Fatalf("%d edges from %.40q, fan %d, form %d", len(below), tree.appendTopic(number, nil), v.fan, v.form)
 	}
 	return below

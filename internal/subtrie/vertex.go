@@ -13,10 +13,9 @@ type vertex struct {
 	value    uint64 // of an occupied vertex: what the tree's owner says
 	parent   uint32
 	edges    uint32 // number of the table of edges in the slab that form says, or of the one vertex below
-	fan      uint16 // how many edges there are
+	fan      uint8  // how many edges there are; of 256 it is 0
 	form     form
 	occupied bool // this topic is held
-	shared   bool // the owner's: how to read value
 	length   uint8
 	short    [labelBytesInline]byte
 }
