@@ -28,7 +28,7 @@
 //	  transporttest/       the suite that every transport passes
 //	patterns/              what people build from sockets; filled by later work
 //	examples/              short programs, each runnable with one command
-//	bench/                 own module: the probe perf, the yardstick on libzmq, both compared, interop tests
+//	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests
 //	internal/
 //	  archtest/            the rules of this tree, as tests
 //	  ioloop/              I/O loops: epoll inside Go's poller, or a goroutine per direction; who leads, who flushes

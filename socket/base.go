@@ -43,7 +43,7 @@ type pattern interface {
 
 // plan is where a message goes and how it changes on the way.
 type plan struct {
-	how     manner
+	how     manner      // the sender wants it
 	only    bool        // while nobody comes or goes, the next message goes there as well
 	frames  int         // of the message
 	targets []*pipe.End // none: it is dropped

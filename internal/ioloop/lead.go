@@ -191,18 +191,17 @@ func (l *Loop) spin(w *Waiter) int {
 		limit = spinMost
 	}
 	start := time.Now()
-	for looks := 1; !w.ready(); looks++ {
-		if n := l.poll.look(); n > 0 {
+	for looks := 1; ; looks++ {
+		if n := l.poll.look(); n > 0 || w.ready() { // which another thread may see to
 			l.polling.paid()
 			return n
 		}
 		if time.Since(start) > limit || looks%looksKind == 0 && l.wanted() {
-			break
+			l.polling.inVain()
+			return 0
 		}
 		giveWay()
 	}
-	l.polling.inVain()
-	return 0
 }
 
 // interrupt ends the token holder's sleep.

@@ -734,6 +734,13 @@ func TestPollingBacksOff(t *testing.T) {
 	if n := polls(3); n != 2 {
 		t.Errorf("polled in %d of 3 waits after one that paid", n)
 	}
+	woken := newWaiter()
+	woken.Wake()
+	woken.Poll = time.Second
+	l.spin(woken)
+	if l.polling != (tenacity{}) {
+		t.Error("a wake by another thread is in vain")
+	}
 }
 
 // kindness: a goroutine that always has work, in turns of 50 µs, beside a ping-pong. Both must get on.
