@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/bench/internal/figures"
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 // A limit is one run of one operation.
@@ -50,6 +51,8 @@ func operations() []operation {
 	}
 }
 
+func (o operation) key() (name, endpoint string) { return o.name, o.endpoint }
+
 func (o operation) has(name string) bool {
 	return slices.Contains(strings.Fields(o.takes), name)
 }
@@ -76,31 +79,12 @@ func parseFlags(arguments []string, stderr io.Writer) (operation, *limit, error)
 		printUsage(stderr)
 		return operation{}, nil, flag.ErrHelp
 	}
-	if operation, found := choose(arguments[0], arguments[1:]); found {
+	if operation, found := program.Choose(operations(), arguments[0], arguments[1:], operation.key); found {
 		limit, err := parseOperation(operation, arguments[1:], stderr)
 		return operation, limit, err
 	}
 	printUsage(stderr)
 	return operation{}, nil, fmt.Errorf("unknown operation %q", arguments[0])
-}
-
-// choose returns, of the operations with this name, the one whose endpoint's
-// flag is there, or else the first.
-func choose(name string, flags []string) (chosen operation, found bool) {
-	for _, operation := range operations() {
-		if operation.name != name {
-			continue
-		}
-		given := slices.ContainsFunc(flags, func(text string) bool {
-			before, _, _ := strings.Cut(text, "=")
-			return strings.HasPrefix(text, "-") && strings.TrimLeft(before, "-") == operation.endpoint
-		})
-		if !found || given {
-			chosen = operation
-		}
-		found = true
-	}
-	return chosen, found
 }
 
 func parseOperation(operation operation, arguments []string, stderr io.Writer) (*limit, error) {

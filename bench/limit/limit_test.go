@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 var (
@@ -165,7 +167,7 @@ func TestTooMuchAndTooLittle(t *testing.T) {
 			endpoint := strings.TrimPrefix(lines.Text(), "bound ")
 			go io.Copy(io.Discard, said)
 			run(strings.Fields("thr-push -size 10 -connect "+endpoint+" -count "+count), io.Discard, io.Discard)
-			if status := <-ended; status != exitFailed || stdout.Len() > 0 {
+			if status := <-ended; status != program.ExitFailed || stdout.Len() > 0 {
 				t.Errorf("exit status %d, %q", status, &stdout)
 			}
 		})
@@ -191,10 +193,10 @@ func TestCrowdsOfWrongCount(t *testing.T) {
 		go io.Copy(io.Discard, said)
 		var stdout bytes.Buffer
 		status := run(strings.Fields(connecter+" -connect "+endpoint), &stdout, io.Discard)
-		if counts := strings.HasPrefix(connecter, "fan-sub"); counts != (status == exitFailed && stdout.Len() == 0) {
+		if counts := strings.HasPrefix(connecter, "fan-sub"); counts != (status == program.ExitFailed && stdout.Len() == 0) {
 			t.Errorf("%s: exit status %d, %q", connecter, status, &stdout)
 		}
-		if counts := strings.HasPrefix(binder, "conns-echo"); (<-ended == exitFailed) != counts {
+		if counts := strings.HasPrefix(binder, "conns-echo"); (<-ended == program.ExitFailed) != counts {
 			t.Errorf("%s: exit status is wrong", binder)
 		}
 	}
@@ -219,7 +221,7 @@ func TestBadFlags(t *testing.T) {
 		"inproc-thr -size 1 -count 1 rest",
 	} {
 		var stdout, stderr bytes.Buffer
-		if status := run(strings.Fields(arguments), &stdout, &stderr); status != exitBadFlags || stdout.Len() > 0 {
+		if status := run(strings.Fields(arguments), &stdout, &stderr); status != program.ExitBadFlags || stdout.Len() > 0 {
 			t.Errorf("%s: exit status %d, %q", arguments, status, &stdout)
 		}
 	}
@@ -228,7 +230,7 @@ func TestBadFlags(t *testing.T) {
 			t.Errorf("%s: exit status %d", arguments, status)
 		}
 	}
-	if status := run(strings.Fields("lat-req -size 1 -count 1 -connect inproc://a"), io.Discard, io.Discard); status != exitFailed {
+	if status := run(strings.Fields("lat-req -size 1 -count 1 -connect inproc://a"), io.Discard, io.Discard); status != program.ExitFailed {
 		t.Errorf("over inproc: exit status %d", status)
 	}
 }

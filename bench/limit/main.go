@@ -23,19 +23,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 
 	"github.com/zwire-mq/zwire/bench/internal/figures"
-)
-
-const (
-	exitFailed   = 1
-	exitBadFlags = 2
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 func main() {
@@ -43,45 +35,12 @@ func main() {
 }
 
 func run(arguments []string, stdout, stderr io.Writer) int {
-	operation, limit, err := parseFlags(arguments, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "limit: %v\n", err)
-		return exitBadFlags
-	}
-	report, err := execute(operation, limit)
-	switch {
-	case err != nil:
-	case report != nil:
-		report.TakeCPU()
-		err = json.NewEncoder(stdout).Encode(report)
-	default:
-		figures.PrintCPU(stderr)
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "limit: %s: %v\n", operation.name, err)
-		return exitFailed
-	}
-	return 0
-}
-
-// execute gives up when the time is over, wherever the operation stands.
-func execute(operation operation, limit *limit) (figures.Report, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit.timeout)
-	defer cancel()
-	done := make(chan error, 1)
-	var report figures.Report
-	go func() {
-		var err error
-		report, err = operation.run(limit)
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return report, err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("timeout after %v", limit.timeout)
-	}
+	return program.Run("limit", func() (program.Task, error) {
+		operation, limit, err := parseFlags(arguments, stderr)
+		if err != nil {
+			return program.Task{}, err
+		}
+		run := func(context.Context) (figures.Report, error) { return operation.run(limit) }
+		return program.Task{Operation: operation.name, Timeout: limit.timeout, Run: run}, nil
+	}, stdout, stderr)
 }

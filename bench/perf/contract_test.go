@@ -19,6 +19,7 @@ import (
 
 	"github.com/zwire-mq/zwire/bench/internal/duel"
 	"github.com/zwire-mq/zwire/bench/internal/figures"
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 // keys are those of each operation that reports.
@@ -366,8 +367,8 @@ func TestFailures(t *testing.T) {
 func checkFailed(t *testing.T, output []byte, err error) {
 	t.Helper()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
-		t.Errorf("got %v, want exit status %d", err, exitFailed)
+	if !errors.As(err, &exit) || exit.ExitCode() != program.ExitFailed {
+		t.Errorf("got %v, want exit status %d", err, program.ExitFailed)
 	}
 	if len(output) > 0 {
 		t.Errorf("standard output has %q", output)
@@ -397,8 +398,8 @@ func TestFanCountsLoss(t *testing.T) {
 	binding, connecting := duo.commands(probe, probe, "tcp://127.0.0.1:*")
 	_, output, err := duel.Pair(t.Context(), binding, connecting)
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
-		t.Errorf("got %v, want exit status %d", err, exitFailed)
+	if !errors.As(err, &exit) || exit.ExitCode() != program.ExitFailed {
+		t.Errorf("got %v, want exit status %d", err, program.ExitFailed)
 	}
 	var report figures.Fan
 	if err := json.Unmarshal(output, &report); err != nil || report.Lost != 6 {

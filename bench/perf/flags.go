@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/bench/internal/figures"
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 // topicsMax is what the digits of a topic can tell apart.
@@ -68,6 +69,8 @@ func operations() []operation {
 	}
 }
 
+func (o operation) key() (name, endpoint string) { return o.name, o.endpoint }
+
 func (o operation) has(name string) bool {
 	return slices.Contains(strings.Fields(o.takes), name)
 }
@@ -117,31 +120,12 @@ func parseFlags(arguments []string, stderr io.Writer) (operation, settings, erro
 		printUsage(stderr)
 		return operation{}, settings{}, flag.ErrHelp
 	}
-	if operation, found := choose(arguments[0], arguments[1:]); found {
+	if operation, found := program.Choose(operations(), arguments[0], arguments[1:], operation.key); found {
 		parsed, err := parseOperation(operation, arguments[1:], stderr)
 		return operation, parsed, err
 	}
 	printUsage(stderr)
 	return operation{}, settings{}, fmt.Errorf("unknown operation %q", arguments[0])
-}
-
-// choose returns, of the operations with this name, the one whose endpoint's
-// flag is there, or else the first.
-func choose(name string, flags []string) (chosen operation, found bool) {
-	for _, operation := range operations() {
-		if operation.name != name {
-			continue
-		}
-		given := slices.ContainsFunc(flags, func(text string) bool {
-			before, _, _ := strings.Cut(text, "=")
-			return strings.HasPrefix(text, "-") && strings.TrimLeft(before, "-") == operation.endpoint
-		})
-		if !found || given {
-			chosen = operation
-		}
-		found = true
-	}
-	return chosen, found
 }
 
 func parseOperation(operation operation, arguments []string, stderr io.Writer) (settings, error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 func TestBadFlags(t *testing.T) {
@@ -52,8 +54,8 @@ func TestBadFlags(t *testing.T) {
 	} {
 		t.Run(arguments, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if status := run(strings.Fields(arguments), &stdout, &stderr); status != exitBadFlags {
-				t.Errorf("exit status %d, want %d", status, exitBadFlags)
+			if status := run(strings.Fields(arguments), &stdout, &stderr); status != program.ExitBadFlags {
+				t.Errorf("exit status %d, want %d", status, program.ExitBadFlags)
 			}
 			if stdout.Len() > 0 {
 				t.Errorf("standard output has %q", &stdout)

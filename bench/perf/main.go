@@ -30,20 +30,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 
 	"github.com/zwire-mq/zwire/bench/internal/figures"
+	"github.com/zwire-mq/zwire/bench/internal/program"
 	"github.com/zwire-mq/zwire/socket"
-)
-
-const (
-	exitFailed   = 1
-	exitBadFlags = 2
 )
 
 // A probe is one run of one operation.
@@ -53,62 +45,23 @@ type probe struct {
 	stderr  io.Writer
 }
 
-// An outcome may hold both: a report that counts what was lost is printed, and
-// the run has failed.
-type outcome struct {
-	report figures.Report
-	err    error
-}
-
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 func run(arguments []string, stdout, stderr io.Writer) int {
-	operation, settings, err := parseFlags(arguments, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "perf: %v\n", err)
-		return exitBadFlags
-	}
-	result := execute(operation, settings, stderr)
-	switch {
-	case result.report != nil:
-		result.report.TakeCPU()
-		if err := json.NewEncoder(stdout).Encode(result.report); err != nil {
-			result.err = errors.Join(result.err, err)
-		}
-	case result.err == nil:
-		figures.PrintCPU(stderr)
-	}
-	if result.err != nil {
-		fmt.Fprintf(stderr, "perf: %s: %v\n", operation.name, result.err)
-		return exitFailed
-	}
-	return 0
-}
-
-// execute gives up when the time is over wherever the operation stands, since
-// the Close of a sender waits as long as its peer does.
-func execute(operation operation, settings settings, stderr io.Writer) outcome {
-	ctx, cancel := context.WithTimeout(context.Background(), settings.timeout)
-	defer cancel()
-	done := make(chan outcome, 1)
-	go func() {
-		zwireContext, err := socket.NewContext(&socket.ContextOptions{Loops: settings.loops})
+	return program.Run("perf", func() (program.Task, error) {
+		operation, settings, err := parseFlags(arguments, stderr)
 		if err != nil {
-			done <- outcome{err: err}
-			return
+			return program.Task{}, err
 		}
-		report, err := operation.run(ctx, &probe{settings, zwireContext, stderr})
-		done <- outcome{report, err}
-	}()
-	select {
-	case result := <-done:
-		return result
-	case <-ctx.Done():
-		return outcome{err: fmt.Errorf("timeout after %v", settings.timeout)}
-	}
+		run := func(ctx context.Context) (figures.Report, error) {
+			zwireContext, err := socket.NewContext(&socket.ContextOptions{Loops: settings.loops})
+			if err != nil {
+				return nil, err
+			}
+			return operation.run(ctx, &probe{settings, zwireContext, stderr})
+		}
+		return program.Task{Operation: operation.name, Timeout: settings.timeout, Run: run}, nil
+	}, stdout, stderr)
 }

@@ -14,7 +14,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -28,11 +27,7 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/bench/internal/figures"
-)
-
-const (
-	exitFailed   = 1
-	exitBadFlags = 2
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 // A side is a socket of some library. Its calls come from one goroutine.
@@ -76,48 +71,14 @@ func main() {
 }
 
 func run(arguments []string, stdout, stderr io.Writer) int {
-	operation, rival, err := parseFlags(arguments, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "rivals: %v\n", err)
-		return exitBadFlags
-	}
-	report, err := execute(operation, rival)
-	switch {
-	case err != nil:
-	case report != nil:
-		report.TakeCPU()
-		err = json.NewEncoder(stdout).Encode(report)
-	default:
-		figures.PrintCPU(stderr)
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "rivals: %s: %v\n", operation.name, err)
-		return exitFailed
-	}
-	return 0
-}
-
-// execute gives up when the time is over: not all of the libraries' calls can
-// be ended.
-func execute(operation operation, rival *rival) (figures.Report, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), rival.timeout)
-	defer cancel()
-	done := make(chan error, 1)
-	var report figures.Report
-	go func() {
-		var err error
-		report, err = operation.run(rival)
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return report, err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("timeout after %v", rival.timeout)
-	}
+	return program.Run("rivals", func() (program.Task, error) {
+		operation, rival, err := parseFlags(arguments, stderr)
+		if err != nil {
+			return program.Task{}, err
+		}
+		run := func(context.Context) (figures.Report, error) { return operation.run(rival) }
+		return program.Task{Operation: operation.name, Timeout: rival.timeout, Run: run}, nil
+	}, stdout, stderr)
 }
 
 func pull(r *rival) (figures.Report, error) {

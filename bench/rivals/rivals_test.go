@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/zwire-mq/zwire/bench/internal/duel"
+	"github.com/zwire-mq/zwire/bench/internal/program"
 )
 
 var keys = []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", "mb_per_s", "allocs_per_msg", "cpu_s"}
@@ -22,15 +23,15 @@ var keys = []string{"op", "endpoint", "size", "count", "seconds", "msgs_per_s", 
 // TestThroughput has every library with itself, in processes of their own: some
 // end their context for good.
 func TestThroughput(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "rivals")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	built := filepath.Join(t.TempDir(), "rivals")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", built, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)
 	}
 	for name := range libraries() {
 		for _, flags := range []string{"-size 10 -count 3000", "-size 100000 -count 50"} {
 			t.Run(name+" "+flags, func(t *testing.T) {
-				pulling := strings.Fields(program + " -lib " + name + " thr-pull -bind tcp://127.0.0.1:* " + flags)
-				pushing := strings.Fields(program + " -lib " + name + " thr-push " + flags)
+				pulling := strings.Fields(built + " -lib " + name + " thr-pull -bind tcp://127.0.0.1:* " + flags)
+				pushing := strings.Fields(built + " -lib " + name + " thr-push " + flags)
 				output, silent, err := duel.Pair(t.Context(), pulling, pushing)
 				if err != nil || len(silent) > 0 {
 					t.Fatalf("thr-push wrote %q, %v", silent, err)
@@ -70,7 +71,7 @@ func TestWrongSize(t *testing.T) {
 	endpoint := strings.TrimPrefix(lines.Text(), "bound ")
 	go io.Copy(io.Discard, said)
 	run(strings.Fields("-lib zeromq thr-push -size 11 -count 1 -connect "+endpoint), io.Discard, io.Discard)
-	if status := <-ended; status != exitFailed || stdout.Len() > 0 {
+	if status := <-ended; status != program.ExitFailed || stdout.Len() > 0 {
 		t.Errorf("exit status %d, %q", status, &stdout)
 	}
 }
@@ -89,7 +90,7 @@ func TestBadFlags(t *testing.T) {
 		"-lib zeromq thr-pull -bind a -size 1 -count 1 rest",
 	} {
 		var stdout, stderr bytes.Buffer
-		if status := run(strings.Fields(arguments), &stdout, &stderr); status != exitBadFlags || stdout.Len() > 0 {
+		if status := run(strings.Fields(arguments), &stdout, &stderr); status != program.ExitBadFlags || stdout.Len() > 0 {
 			t.Errorf("%s: exit status %d, %q", arguments, status, &stdout)
 		}
 	}
