@@ -87,6 +87,9 @@ func ParseHostPort(scheme, address string) (HostPort, error) {
 		if !closed || err != nil || !ip.Is6() {
 			return fail("no IPv6 address in the brackets")
 		}
+		if strings.ContainsAny(ip.Zone(), "[]") { // would end the brackets for package net
+			return fail("a bracket in the zone of the address")
+		}
 		hostPort.Host, hostPort.IP = inner, ip.Unmap()
 		return hostPort, nil
 	}

@@ -83,6 +83,8 @@ func TestParseHostPort(t *testing.T) {
 		{"[127.0.0.1]:80", "", "", 0, "no IPv6 address in the brackets"},
 		{"[::1:80", "", "", 0, "no IPv6 address in the brackets"},
 		{"[localhost]:80", "", "", 0, "no IPv6 address in the brackets"},
+		{"[::%]]:1", "", "", 0, "a bracket in the zone of the address"},
+		{"[::%[]:1", "", "", 0, "a bracket in the zone of the address"},
 		{"256.0.0.1:80", "", "", 0, `host "256.0.0.1" is no IPv4 address`},
 		{"127.1:80", "", "", 0, `host "127.1" is no IPv4 address`},
 		{"a b:80", "", "", 0, `character ' ' in the host name`},

@@ -236,7 +236,7 @@ func TestListenNobodyKnows(t *testing.T) {
 
 // FuzzCheck: what Check lets through for dialling it lets through for listening, and package net can take apart.
 func FuzzCheck(f *testing.F) {
-	for _, seed := range []string{"*:*", "[::1]:5555", "lo:1", "1.2.3.4:65535", "[fe80::1%lo]:1", "a;b:1"} {
+	for _, seed := range []string{"*:*", "[::1]:5555", "lo:1", "1.2.3.4:65535", "[fe80::1%lo]:1", "[::%]]:1", "a;b:1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
