@@ -21,6 +21,10 @@ func importOrder() []level {
 		{".", 10},
 		{"examples/...", 10},
 		{"cmd/...", 10},
+		{"patterns/config/internal/model", 28},
+		{"patterns/config/internal/wire", 27},
+		{"patterns/config/internal/store", 26},
+		{"patterns/config/internal/...", 25},
 		{"patterns/...", 20},
 		{"socket", 30},
 		{"socket/sockettest", 35},
@@ -117,6 +121,7 @@ func dependencies() []restricted {
 		{"golang.org/x/sys", []string{"internal/pipe", "internal/ioloop", "transport/..."}},
 		{"golang.org/x/crypto", []string{"socket/security/curve"}},
 		{"go.etcd.io/bbolt", []string{"patterns/..."}},
+		{"github.com/urfave/cli/v3", []string{"cmd/..."}},
 	}
 }
 

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+)
+
+// State is the content at one revision: trees of entries. It never changes, so any number of goroutines may read it. The zero
+// State is revision 0, without keys. Entries that it gives out are shared: nobody may change them.
+type State struct {
+	revision uint64
+	trees    *treap[tree]
+	count    int // of trees
+}
+
+// Head says what a tree has come to: the revision that changed it last, and the digest of its content.
+type Head struct {
+	Tree     string
+	Revision uint64
+	Digest   Digest
+}
+
+type tree struct {
+	revision uint64
+	digest   Digest
+	keys     int
+	bytes    int // of keys and values
+	entries  *treap[*Entry]
+}
+
+func (t tree) head(name string) Head { return Head{name, t.revision, t.digest} }
+
+// Revision returns the revision that the state stands for.
+func (s *State) Revision() uint64 { return s.revision }
+
+// Get returns the entry of a key.
+func (s *State) Get(key string) (*Entry, bool) {
+	t, _ := s.trees.get(TreeOf(key))
+	return t.entries.get(key)
+}
+
+// Head returns the head of a tree; zero but for the name when it never had a key.
+func (s *State) Head(name string) Head {
+	t, _ := s.trees.get(name)
+	return t.head(name)
+}
+
+// Heads yields the heads of all trees that ever had a key, by name, beginning with the first not below start.
+func (s *State) Heads(start string) iter.Seq[Head] {
+	return func(yield func(Head) bool) {
+		for name, t := range s.trees.from(start) {
+			if !yield(t.head(name)) {
+				return
+			}
+		}
+	}
+}
+
+// Size tells how many trees there are, how many keys, and how many octets keys and values have together.
+func (s *State) Size() (trees, keys, bytes int) {
+	for _, t := range s.trees.from("") {
+		keys += t.keys
+		bytes += t.bytes
+	}
+	return s.count, keys, bytes
+}
+
+// Digest sums the digests of the named trees, or of all without names.
+func (s *State) Digest(names ...string) (sum Digest) {
+	if len(names) == 0 {
+		for _, t := range s.trees.from("") {
+			sum = sum.Plus(t.digest)
+		}
+	}
+	for _, name := range names {
+		t, _ := s.trees.get(name)
+		sum = sum.Plus(t.digest)
+	}
+	return sum
+}
+
+// List yields the entries whose keys begin with prefix, in the order of their keys; all of them for an empty prefix.
+func (s *State) List(prefix string) iter.Seq[*Entry] { return s.listFrom(prefix, prefix) }
+
+// ListFrom is List from the first key not below start on.
+func (s *State) ListFrom(start string) iter.Seq[*Entry] { return s.listFrom(start, "") }
+
+func (s *State) listFrom(start, prefix string) iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		// A tree's name is a prefix of its keys, so trees come in another order than keys: "a-b/" is before "a/".
+		for name, t := range s.trees.from("") {
+			if !overlaps(name+"/", prefix) || name+"0" <= start {
+				continue // "0" comes right after "/"
+			}
+			for key, entry := range t.entries.from(start) {
+				if !strings.HasPrefix(key, prefix) {
+					break
+				}
+				if !yield(entry) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func overlaps(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
+
+// Diff yields what differs between two states among keys with a prefix: the old entry and the new one, nil where there is none.
+// It takes time in proportion to what differs, if one state was made from the other.
+func Diff(old, new *State, prefix string) iter.Seq2[*Entry, *Entry] {
+	return func(yield func(*Entry, *Entry) bool) {
+		differ(old.trees, new.trees, func(oldTree, newTree *treap[tree]) bool {
+			return differ(entriesOf(oldTree), entriesOf(newTree), func(oldEntry, newEntry *treap[*Entry]) bool {
+				before, after := entryOf(oldEntry), entryOf(newEntry)
+				if !hasPrefix(before, after, prefix) || same(before, after) {
+					return true
+				}
+				return yield(before, after)
+			})
+		})
+	}
+}
+
+func entriesOf(node *treap[tree]) *treap[*Entry] {
+	if node == nil {
+		return nil
+	}
+	return node.value.entries
+}
+
+func entryOf(node *treap[*Entry]) *Entry {
+	if node == nil {
+		return nil
+	}
+	return node.value
+}
+
+func hasPrefix(before, after *Entry, prefix string) bool {
+	if after == nil {
+		after = before
+	}
+	return strings.HasPrefix(after.Key, prefix)
+}
+
+// same compares by revision: within one history a key is set once under each.
+func same(before, after *Entry) bool {
+	return before == after || before != nil && after != nil && before.Revision == after.Revision && before.digest() == after.digest()
+}
+
+// Changed says whether any key with the prefix differs.
+func Changed(old, new *State, prefix string) bool {
+	for range Diff(old, new, prefix) {
+		return true
+	}
+	return false
+}
+
+// Validate says whether a transaction, which has passed Check, can be applied to the state.
+func (s *State) Validate(t *Transaction) error {
+	for _, condition := range t.Conditions {
+		entry, found := s.Get(condition.Key)
+		switch {
+		case !found && condition.Revision != 0:
+			return fmt.Errorf("%w: %q does not exist, want revision %d", ErrConflict, condition.Key, condition.Revision)
+		case found && entry.Revision != condition.Revision:
+			return fmt.Errorf("%w: %q is at %d, want %d", ErrConflict, condition.Key, entry.Revision, condition.Revision)
+		}
+	}
+	made := make(map[string]struct{})
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		if _, found := s.Get(op.Key); op.Delete && !found {
+			return fmt.Errorf("%w: %q", ErrNotFound, op.Key)
+		}
+		name := TreeOf(op.Key)
+		if _, found := s.trees.get(name); !found {
+			made[name] = struct{}{}
+		}
+	}
+	if s.count+len(made) > TreesMax {
+		return fmt.Errorf("%w: at most %d", ErrTooManyTrees, TreesMax)
+	}
+	return nil
+}
+
+// Apply returns the state after a record, which was validated when it was made. Trees for which holds is false are left out; nil
+// holds all.
+func (s *State) Apply(record *Record, holds func(tree string) bool) *State {
+	next := *s
+	next.revision = record.Revision
+	for i := range record.Ops {
+		op := &record.Ops[i]
+		name := TreeOf(op.Key)
+		if holds != nil && !holds(name) {
+			continue
+		}
+		t, found := next.trees.get(name)
+		if !found {
+			next.count++
+		}
+		t.revision = record.Revision
+		if old, found := t.entries.get(op.Key); found {
+			t.forget(old)
+			if op.Delete {
+				t.entries = t.entries.remove(op.Key)
+			}
+		}
+		if !op.Delete {
+			entry := &Entry{Key: op.Key, Value: op.Value, Revision: record.Revision, TTL: op.TTL}
+			if op.TTL != 0 {
+				entry.Owner = record.Session
+			}
+			t.entries = t.entries.put(op.Key, entry)
+			t.count(entry)
+		}
+		next.trees = next.trees.put(name, t)
+	}
+	return &next
+}
+
+func (t *tree) count(entry *Entry) {
+	t.digest = t.digest.Plus(entry.digest())
+	t.keys++
+	t.bytes += len(entry.Key) + len(entry.Value)
+}
+
+func (t *tree) forget(entry *Entry) {
+	t.digest = t.digest.Minus(entry.digest())
+	t.keys--
+	t.bytes -= len(entry.Key) + len(entry.Value)
+}
+
+// At returns the same content under another revision, at which nothing in it has changed.
+func (s *State) At(revision uint64) *State {
+	next := *s
+	next.revision = revision
+	return &next
+}
+
+// Only returns a state of the trees for which holds is true.
+func (s *State) Only(holds func(tree string) bool) *State {
+	next := &State{revision: s.revision}
+	var trees growing[tree]
+	for name, t := range s.trees.from("") {
+		if holds(name) {
+			trees.add(name, t)
+			next.count++
+		}
+	}
+	next.trees = trees.treap()
+	return next
+}

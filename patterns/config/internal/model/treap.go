@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"hash/maphash"
+	"iter"
+)
+
+// treap is a sorted map that never changes: put and remove return another one that shares all but the path to the key. A node's
+// rank is drawn from its key by a seed of this process, so that nobody can choose keys that make it deep.
+type treap[V any] struct {
+	key         string
+	value       V
+	rank        uint64
+	left, right *treap[V]
+}
+
+var rankSeed = maphash.MakeSeed()
+
+func newTreap[V any](key string, value V) *treap[V] {
+	return &treap[V]{key: key, value: value, rank: maphash.String(rankSeed, key)}
+}
+
+func (t *treap[V]) get(key string) (value V, found bool) {
+	for t != nil {
+		switch {
+		case key < t.key:
+			t = t.left
+		case key > t.key:
+			t = t.right
+		default:
+			return t.value, true
+		}
+	}
+	return value, false
+}
+
+func (t *treap[V]) put(key string, value V) *treap[V] {
+	if t == nil {
+		return newTreap(key, value)
+	}
+	changed := *t
+	switch {
+	case key < t.key:
+		changed.left = t.left.put(key, value)
+		if changed.left.rank > changed.rank {
+			return changed.rotateRight()
+		}
+	case key > t.key:
+		changed.right = t.right.put(key, value)
+		if changed.right.rank > changed.rank {
+			return changed.rotateLeft()
+		}
+	default:
+		changed.value = value
+	}
+	return &changed
+}
+
+// rotateRight lifts the left child, which is new and may change.
+func (t treap[V]) rotateRight() *treap[V] {
+	up := t.left
+	t.left, up.right = up.right, &t
+	return up
+}
+
+func (t treap[V]) rotateLeft() *treap[V] {
+	up := t.right
+	t.right, up.left = up.left, &t
+	return up
+}
+
+func (t *treap[V]) remove(key string) *treap[V] {
+	if t == nil {
+		return nil
+	}
+	changed := *t
+	switch {
+	case key < t.key:
+		changed.left = t.left.remove(key)
+	case key > t.key:
+		changed.right = t.right.remove(key)
+	default:
+		return join(t.left, t.right)
+	}
+	return &changed
+}
+
+// join makes one of two where all keys of the first are below those of the second.
+func join[V any](low, high *treap[V]) *treap[V] {
+	switch {
+	case low == nil:
+		return high
+	case high == nil:
+		return low
+	case low.rank > high.rank:
+		changed := *low
+		changed.right = join(low.right, high)
+		return &changed
+	}
+	changed := *high
+	changed.left = join(low, high.left)
+	return &changed
+}
+
+// from yields keys and values in order, beginning with the first key not below start.
+func (t *treap[V]) from(start string) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for node := range t.nodes(start) {
+			if !yield(node.key, node.value) {
+				return
+			}
+		}
+	}
+}
+
+func (t *treap[V]) nodes(start string) iter.Seq[*treap[V]] {
+	return func(yield func(*treap[V]) bool) { t.walk(start, yield) }
+}
+
+func (t *treap[V]) walk(start string, yield func(*treap[V]) bool) bool {
+	if t == nil {
+		return true
+	}
+	if t.key < start {
+		return t.right.walk(start, yield)
+	}
+	return t.left.walk(start, yield) && yield(t) && t.right.walk("", yield)
+}
+
+// growing builds a treap from keys in strictly rising order, in linear time.
+type growing[V any] struct {
+	spine []*treap[V] // the rightmost path, from the root
+}
+
+func (g *growing[V]) add(key string, value V) {
+	node := newTreap(key, value)
+	end := len(g.spine)
+	for end > 0 && g.spine[end-1].rank < node.rank {
+		end--
+	}
+	if end < len(g.spine) {
+		node.left = g.spine[end]
+	}
+	if end > 0 {
+		g.spine[end-1].right = node
+	}
+	g.spine = append(g.spine[:end], node)
+}
+
+func (g *growing[V]) treap() *treap[V] {
+	if len(g.spine) == 0 {
+		return nil
+	}
+	return g.spine[0]
+}
+
+// split parts a treap into what is below key, the node of key or nil, and what is above.
+func (t *treap[V]) split(key string) (low, at, high *treap[V]) {
+	if t == nil {
+		return nil, nil, nil
+	}
+	changed := *t
+	switch {
+	case key < t.key:
+		low, at, changed.left = t.left.split(key)
+		return low, at, &changed
+	case key > t.key:
+		changed.right, at, high = t.right.split(key)
+		return &changed, at, high
+	}
+	return t.left, t, t.right
+}
+
+// differ yields the pairs in which two treaps differ, in order of keys; what they share costs nothing. An absent side is nil.
+func differ[V any](old, new *treap[V], yield func(old, new *treap[V]) bool) bool {
+	switch {
+	case old == new:
+		return true
+	case new == nil:
+		return old.walk("", func(node *treap[V]) bool { return yield(node, nil) })
+	case old == nil:
+		return new.walk("", func(node *treap[V]) bool { return yield(nil, node) })
+	}
+	low, at, high := old.split(new.key)
+	return differ(low, new.left, yield) && yield(at, new) && differ(high, new.right, yield)
+}
