@@ -26,7 +26,9 @@
 //	  ipc/                 Unix domain sockets
 //	  inproc/              two sockets of one context, joined by a pipe
 //	  transporttest/       the suite that every transport passes
-//	patterns/              what people build from sockets; filled by later work
+//	patterns/              what people build from sockets
+//	  config/              configuration that reaches every process: an authority with its standby, and nodes
+//	    internal/          model/ data without I/O, wire/ messages, store/ the disk, authority/ and node/ both sides as machines
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests
 //	internal/

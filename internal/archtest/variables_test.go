@@ -23,7 +23,7 @@ func constantMakers() []string {
 	return []string{
 		"errors.New", "fmt.Errorf", "errors.Join", "regexp.MustCompile", "regexp.MustCompilePOSIX", "time.Now",
 		"time.Unix", "time.Date", "strings.NewReplacer", "hash/crc32.MakeTable", "hash/crc64.MakeTable",
-		"reflect.TypeFor", "reflect.TypeOf", "net/netip.MustParseAddr", "net/netip.MustParsePrefix",
+		"reflect.TypeFor", "reflect.TypeOf", "net/netip.MustParseAddr", "net/netip.MustParsePrefix", "hash/maphash.MakeSeed",
 	}
 }
 

@@ -15,8 +15,8 @@ const (
 	OpsMax, ConditionsMax = 4096, 4096
 	// ValueBytesDefault bounds one value unless an authority is told otherwise.
 	ValueBytesDefault = 1 << 20
-	// TransactionBytesMax bounds keys and values of one transaction together: it has to fit into one message. ValueBytesMax
-	// leaves room for its key.
+	// TransactionBytesMax bounds keys and values of one transaction together: it has to fit into one message.
 	TransactionBytesMax = 16 << 20
-	ValueBytesMax       = TransactionBytesMax - 1<<16
+	// ValueBytesMax is as much as an authority may be told to take: a transaction less the room for a key.
+	ValueBytesMax = TransactionBytesMax - 1<<16
 )
