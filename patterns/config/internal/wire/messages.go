@@ -90,10 +90,12 @@ type (
 		Revision uint64
 		Nodes    uint64
 	}
-	// Promote makes an authority the one that acknowledges alone: answered by Result.
+	// Promote makes an authority the one that acknowledges alone: answered by Result. Force is asked for where that may lose what
+	// another has acknowledged.
 	Promote struct {
 		Request uint64
 		Author  string
+		Force   bool
 	}
 	// Bye ends the session: its ephemeral keys are deleted, and it is no node any more.
 	Bye struct{}
@@ -128,7 +130,7 @@ type (
 		Epoch    model.Epoch
 		From     uint64         // 0: a snapshot; else records after that revision, of the trees that the client holds
 		Revision uint64         // that the answer as a whole leads to
-		Heads    []model.Head   // in chunk 0: of the trees that the client holds, sorted by name, at Revision
+		Heads    []model.Head   // in chunk 0: of the trees that the answer covers, sorted by name, at Revision; not of a part of a tree
 		Entries  []*model.Entry // of a snapshot, in the order of Builder.Add
 		Records  []model.Record
 	}
@@ -227,6 +229,11 @@ type (
 		Heads      []model.Head // in part 0
 		Entries    []*model.Entry
 	}
+	// Taken says that a standby has taken a part of a snapshot.
+	Taken struct {
+		Attachment uint64
+		Number     uint64
+	}
 	// Stored says what a standby has on disk.
 	Stored struct {
 		Attachment uint64
@@ -268,7 +275,8 @@ const (
 	CodeCompacted // the history does not go back so far, or not yet so far
 	CodeFuture
 	CodeNotPrimary
-	CodeFenced // the client has seen a later epoch
-	CodeBusy   // too much of this at once
-	CodeStore  // the disk failed, nothing was changed
+	CodeFenced   // the client has seen a later epoch
+	CodeBusy     // too much of this at once
+	CodeStore    // the disk failed, nothing was changed
+	CodeStranger // the session is not known: say Hello, then ask again
 )
