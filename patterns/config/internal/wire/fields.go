@@ -69,6 +69,7 @@ func (m *Wait) fields(c *coder) {
 func (m *Promote) fields(c *coder) {
 	c.number("Request", &m.Request)
 	c.word("Author", &m.Author, model.NameBytesMax)
+	c.flag("Force", &m.Force)
 }
 
 func (*Bye) fields(*coder) {}
@@ -148,8 +149,7 @@ func (m *Peer) fields(c *coder) {
 	c.number("Revision", &m.Revision)
 	c.epoch("Last", &m.Last)
 	c.number("Committed", &m.Committed)
-	c.digest("Digest", &m.Digest)
-	c.number("Voucher", &m.Voucher)
+	c.flag("Ready", &m.Ready)
 	c.flag("Preferred", &m.Preferred)
 }
 
@@ -178,6 +178,11 @@ func (m *Install) fields(c *coder) {
 	c.epoch("LastEpoch", &m.LastEpoch)
 	c.heads(&m.Heads)
 	c.entries(&m.Entries)
+}
+
+func (m *Taken) fields(c *coder) {
+	c.number("Attachment", &m.Attachment)
+	c.number("Number", &m.Number)
 }
 
 func (m *Stored) fields(c *coder) {

@@ -39,7 +39,7 @@ func TestMalformed(t *testing.T) {
 		{"role 0", Encode(&Welcome{Version: Version}), "Welcome: Role: 0 is unknown"},
 		{"role 4", Encode(&Welcome{Version: Version, Role: RoleStandby + 1}), "Welcome: Role: 4 is unknown"},
 		{"code 0", Encode(&Result{}), "Result: Code: 0 is unknown"},
-		{"code 15", Encode(&Result{Code: CodeStore + 1}), "Result: Code: 15 is unknown"},
+		{"code 16", Encode(&Result{Code: CodeStranger + 1}), "Result: Code: 16 is unknown"},
 		{"name", Encode(&Promote{Author: word(model.NameBytesMax + 1)}), "Promote: Author: 256, at most 255"},
 		{"prefix", Encode(&Read{Prefix: word(model.KeyBytesMax + 1)}), "Read: Prefix: 513, at most 512"},
 		{"tree", Encode(&Rollback{Trees: []string{"a", word(model.TreeBytesMax + 1)}}), "Rollback: Trees[1]: 65, at most 64"},

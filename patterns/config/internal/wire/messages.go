@@ -196,13 +196,12 @@ type (
 		Authority model.AuthorityID
 		Life      uint64 // made up at its start
 		Role      Role
-		Epoch     model.Epoch  // the highest that it has on disk
-		Revision  uint64       // of its last record on disk
-		Last      model.Epoch  // of that record
-		Committed uint64       // the last revision that it knows to be acknowledged
-		Digest    model.Digest // of all trees at Committed
-		Voucher   uint64       // Attachment that it was granted or grants; 0: none
-		Preferred bool         // wins when both are alike
+		Epoch     model.Epoch // the highest that it has on disk
+		Revision  uint64      // of its last record on disk
+		Last      model.Epoch // of that record
+		Committed uint64      // the last revision that it knows to be acknowledged
+		Ready     bool        // of a standby: it may take over
+		Preferred bool        // wins when both are alike
 	}
 	// Attach asks the primary for its records after what the standby has.
 	Attach struct {
