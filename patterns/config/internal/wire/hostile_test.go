@@ -110,24 +110,33 @@ const memoryFactorMax = 40
 
 // TestHostileCounts puts claims of all sizes everywhere into frames, before many zeros, which are elements of every type.
 func TestHostileCounts(t *testing.T) {
-	var before, after runtime.MemStats
 	for _, m := range randomMessages(3) {
 		frame := Encode(m)
-		for at := 1; at <= len(frame); at += 1 + len(frame)/100 {
+		for at := 1; at <= len(frame); at += 1 + len(frame)/25 {
 			for _, claim := range []uint64{1 << 10, 1 << 12, 1 << 16, 1 << 40, math.MaxInt64, math.MaxUint64} {
 				for _, zeros := range []int{0, 1 << 12} {
 					hostile := binary.AppendUvarint(slices.Clone(frame[:at]), claim)
 					hostile = append(hostile, make([]byte, zeros)...)
-					runtime.ReadMemStats(&before)
-					_, _ = Decode(hostile)
-					runtime.ReadMemStats(&after)
-					if used := after.TotalAlloc - before.TotalAlloc; used > uint64(4096+memoryFactorMax*len(hostile)) {
+					if used := memoryOfDecode(hostile); used > uint64(4096+memoryFactorMax*len(hostile)) {
 						t.Fatalf("%T, %d at octet %d: a frame of %d octets took %d", m, claim, at, len(hostile), used)
 					}
 				}
 			}
 		}
 	}
+}
+
+// memoryOfDecode is the least of three: others may allocate at the same time.
+func memoryOfDecode(frame []byte) uint64 {
+	var before, after runtime.MemStats
+	least := uint64(math.MaxUint64)
+	for range 3 {
+		runtime.ReadMemStats(&before)
+		_, _ = Decode(frame)
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
 }
 
 func TestLargestFits(t *testing.T) {
