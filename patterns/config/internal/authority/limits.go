@@ -40,6 +40,8 @@ const (
 	grantLagMax = 1024
 	// epochClaimMax bounds by how much the epoch that a client claims to have seen can raise the next one.
 	epochClaimMax = 1 << 32
+	// catchUpFactor is by how much the history may be longer while a standby catches up.
+	catchUpFactor = 4
 	// trimShare of the history, one in so many, may be too much before it is trimmed: trimming costs a write.
 	trimShare = 4
 )

@@ -64,7 +64,7 @@ type Machine struct {
 	leases  leases
 	failed  string // why the last write failed
 	writing *Write
-	writes  []*Write // to come, in order
+	writes  []func() *Write // to come, in order; made when their turn comes, for they depend on what is on disk
 
 	sessions map[string]*session
 	waits    []*wait
@@ -122,7 +122,7 @@ func New(cfg Config, contents *store.Contents, now time.Time) *Machine {
 	m.pair.heard = now
 	if !cfg.Paired || contents.Meta.Role == diskSolo {
 		m.ledger.committed = m.ledger.disk // it needed no other disk, or needs none now
-		m.open(true, now)
+		m.open(m.next(), true, now)
 	}
 	return m
 }
@@ -226,14 +226,14 @@ func (m *Machine) pump(now time.Time) {
 
 func (m *Machine) nextWrite() *Write {
 	if len(m.writes) > 0 {
-		w := m.writes[0]
+		next := m.writes[0]
 		m.writes = m.writes[1:]
-		return w
+		return next()
 	}
 	if m.ledger.tip().Revision() > m.ledger.disk && (m.role != wire.RoleLooking || !m.cfg.Paired) {
 		return m.batch()
 	}
-	if to := m.ledger.excess(m.cfg.HistoryRecords, m.cfg.HistoryBytes); to != 0 {
+	if to := m.excess(); to != 0 {
 		return &Write{Kind: Trim, State: m.ledger.at(to), Last: m.ledger.epochAt(to), then: func(err error) {
 			if err == nil {
 				m.ledger.trim(to)
@@ -241,6 +241,15 @@ func (m *Machine) nextWrite() *Write {
 		}}
 	}
 	return nil
+}
+
+// excess is the revision to trim to; zero: none. What a standby still has to get is kept for a while.
+func (m *Machine) excess() uint64 {
+	to := m.ledger.excess(m.cfg.HistoryRecords, m.cfg.HistoryBytes)
+	if s := &m.pair.standby; s.attachment != 0 && to > s.sent {
+		return m.ledger.excess(catchUpFactor*m.cfg.HistoryRecords, catchUpFactor*m.cfg.HistoryBytes)
+	}
+	return to
 }
 
 // batch is a write of what gathered.

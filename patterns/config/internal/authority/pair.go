@@ -19,6 +19,7 @@ type pair struct {
 	away     bool       // it has been silent for a while
 	said     time.Time  // when this one last said what it is
 	sayNow   bool
+	intends  model.Epoch // of one that is looking and wins: the epoch that it opens once the other one has it on disk
 	promised func(error) // answers the operator who asked for the epoch that is being opened
 
 	standby standby // of a primary: the other one
@@ -27,6 +28,7 @@ type pair struct {
 	attachment  uint64
 	attaches    uint64 // how many there have been
 	attached    time.Time
+	following   bool        // what is on disk is of the history of the primary, as far as it goes
 	committed   uint64      // as the primary says
 	granted     bool        // this one may take over once it has
 	grant       uint64      // that revision,
@@ -97,7 +99,7 @@ func (m *Machine) tickPair(now time.Time) {
 	p := &m.pair
 	if !m.cfg.Paired {
 		if m.role == wire.RoleLooking {
-			m.open(true, now)
+			m.open(m.next(), true, now)
 		}
 		return
 	}
@@ -106,10 +108,10 @@ func (m *Machine) tickPair(now time.Time) {
 	switch {
 	case m.opening:
 	case m.role == wire.RoleLooking && p.diskRole == diskSolo && p.other == nil:
-		m.open(true, now)
+		m.open(m.next(), true, now)
 	case m.cfg.TakeoverAfter >= 0 && silence >= m.cfg.TakeoverAfter && m.ready():
 		m.cfg.Log("takes over", "silence", silence)
-		m.open(true, now)
+		m.open(m.next(), true, now)
 	case m.role == wire.RoleStandby && now.Sub(p.attached) >= m.cfg.Interval && m.lags():
 		m.attach(now)
 	}
@@ -125,8 +127,11 @@ func (m *Machine) say(now time.Time) {
 	p.sayNow, p.said = false, now
 	m.out.Peer = append(m.out.Peer, &wire.Peer{
 		Version: wire.Version, Authority: m.id, Life: m.cfg.Life, Role: m.role, Epoch: m.epoch, Revision: m.ledger.disk,
-		Last: m.ledger.epochAt(m.ledger.disk), Committed: m.ledger.committed, Ready: m.ready(), Preferred: m.cfg.Preferred,
+		Committed: m.ledger.committed, Ready: m.ready(), Preferred: m.cfg.Preferred, Intends: p.intends,
 	})
+	if m.writing == nil && len(m.writes) == 0 {
+		m.stored(nil) // once more, in case that it got lost
+	}
 }
 
 // fromPeer takes a message of the other authority.
@@ -185,17 +190,48 @@ func (m *Machine) met(peer *wire.Peer, now time.Time) {
 	case m.role != wire.RolePrimary && peer.Role == wire.RolePrimary && later >= 0:
 		m.follows(peer, now)
 	}
-	if m.role == wire.RoleLooking && peer.Role == wire.RoleLooking && m.wins(peer) {
-		m.cfg.Log("is primary from now on", "other", peer.Authority)
-		m.open(false, now)
+	if m.role == wire.RoleLooking && peer.Role == wire.RoleLooking {
+		m.elect(peer, now)
 	}
 }
 
-// wins decides between two that are looking: the longer history, by the rule of who wrote the last record, has everything that was
-// acknowledged.
+// elect finds the primary among two that are looking. Who loses puts the other's epoch on disk before the other opens it, so that,
+// should it take over by its right later, it takes a later one.
+func (m *Machine) elect(peer *wire.Peer, now time.Time) {
+	p := &m.pair
+	switch {
+	case p.intends.Number != 0 && peer.Epoch == p.intends:
+		m.cfg.Log("is elected primary", "other", peer.Authority)
+		m.open(p.intends, false, now)
+	case peer.Intends == m.epoch && m.epoch.Number != 0: // it has this one's vote
+	case m.wins(peer):
+		intends := model.Epoch{Number: max(m.epoch.Number, peer.Epoch.Number) + 1, Authority: m.id}
+		p.sayNow = p.sayNow || p.intends != intends
+		p.intends = intends
+	case peer.Intends.Compare(m.epoch) > 0:
+		m.vote(peer.Intends)
+	}
+}
+
+func (m *Machine) vote(epoch model.Epoch) {
+	m.opening = true
+	m.writeMeta(diskStandby, epoch, func(err error) {
+		m.opening = false
+		if err != nil {
+			return
+		}
+		p := &m.pair
+		p.granted = p.granted && p.grantEpoch == m.epoch
+		p.diskRole, p.grantEpoch, p.intends, p.sayNow = diskStandby, epoch, model.Epoch{}, true
+		m.epoch = epoch
+	})
+}
+
+// wins decides between two that are looking. Who takes records from a primary has a piece of the beginning of its history, and takes
+// its epoch; so under the later epoch, the longer history has everything that was acknowledged.
 func (m *Machine) wins(peer *wire.Peer) bool {
 	order := cmp.Or(
-		m.ledger.epochAt(m.ledger.disk).Compare(peer.Last),
+		m.epoch.Compare(peer.Epoch),
 		cmp.Compare(m.ledger.disk, peer.Revision),
 		compareBools(m.cfg.Preferred, peer.Preferred),
 		cmp.Compare(string(m.id[:]), string(peer.Authority[:])),
@@ -215,7 +251,7 @@ func compareBools(a, b bool) int {
 
 func (m *Machine) become(role wire.Role, now time.Time) {
 	m.role, m.began, m.pair.sayNow = role, now, true
-	m.pair.standby = standby{}
+	m.pair.standby, m.pair.intends = standby{}, model.Epoch{}
 	m.leases = leases{}
 }
 
@@ -224,16 +260,20 @@ func (m *Machine) stepDown(why string, now time.Time) {
 	m.cfg.Log("steps down", "why", why, "epoch", m.epoch)
 	m.become(wire.RoleLooking, now)
 	m.truncate(max(m.ledger.disk, m.ledger.committed))
-	m.pair.attachment = 0
+	m.pair.attachment, m.pair.following = 0, false
+}
+
+// next is an epoch above all that this authority knows of.
+func (m *Machine) next() model.Epoch {
+	number := max(m.epoch.Number, m.claimed)
+	if m.pair.other != nil {
+		number = max(number, m.pair.other.Epoch.Number, m.pair.other.Intends.Number)
+	}
+	return model.Epoch{Number: number + 1, Authority: m.id}
 }
 
 // open makes this authority the primary of a new epoch, once that is on disk.
-func (m *Machine) open(solo bool, now time.Time) {
-	number := max(m.epoch.Number, m.claimed)
-	if m.pair.other != nil {
-		number = max(number, m.pair.other.Epoch.Number)
-	}
-	epoch := model.Epoch{Number: number + 1, Authority: m.id}
+func (m *Machine) open(epoch model.Epoch, solo bool, now time.Time) {
 	m.opening = true
 	role := diskGranted
 	if solo {
@@ -260,10 +300,11 @@ func (m *Machine) open(solo bool, now time.Time) {
 
 // writeMeta writes a role and an epoch without records.
 func (m *Machine) writeMeta(role uint8, epoch model.Epoch, then func(error)) {
-	w := &Write{Kind: Append, After: m.ledger.disk, Meta: m.meta(), keep: m.ledger.disk}
-	w.Meta.Role, w.Meta.Epoch = role, epoch
-	w.then = then
-	m.writes = append(m.writes, w)
+	m.writes = append(m.writes, func() *Write {
+		w := &Write{Kind: Append, After: m.ledger.disk, Meta: m.meta(), keep: m.ledger.disk, then: then}
+		w.Meta.Role, w.Meta.Epoch = role, epoch
+		return w
+	})
 }
 
 // promote makes this authority one that acknowledges alone, because an operator says so.
@@ -284,6 +325,6 @@ func (m *Machine) promote(s *session, p *wire.Promote, now time.Time) {
 			}
 			m.send(s.id, &wire.Result{Request: p.Request, Code: wire.CodeDone, Revision: m.ledger.committed})
 		}
-		m.open(true, now)
+		m.open(m.next(), true, now)
 	}
 }

@@ -151,15 +151,23 @@ func (w *world) take(s *site) {
 	}
 }
 
+// acknowledged checks that nobody acknowledges after another has taken over, but for what that one has too: word of its being on
+// both disks may have been on the way.
 func (w *world) acknowledged(s *site, result *wire.Result) {
-	if before, again := w.acked[result.Request]; again && before != result.Revision {
+	before, again := w.acked[result.Request]
+	if again && before != result.Revision {
 		w.fail("request %d is at revision %d and %d", result.Request, before, result.Revision)
 	}
-	if s.machine.epoch.Compare(w.ackedEpoch) < 0 {
-		w.fail("authority %d acknowledges under %v after %v", s.number, s.machine.epoch, w.ackedEpoch)
-	}
-	w.ackedEpoch = s.machine.epoch
 	w.acked[result.Request] = result.Revision
+	if s.machine.epoch.Compare(w.ackedEpoch) >= 0 {
+		w.ackedEpoch = s.machine.epoch
+		return
+	}
+	contents := w.sites[1-s.number].disk.Contents()
+	if base := contents.Base.Revision(); result.Revision > base &&
+		(result.Revision > contents.Last() || contents.Records[result.Revision-base-1].Request != result.Request) {
+		w.fail("authority %d acknowledges %d under %v after %v", s.number, result.Revision, s.machine.epoch, w.ackedEpoch)
+	}
 }
 
 func (w *world) propose(s *site) {
@@ -227,8 +235,12 @@ func (w *world) settle() *Machine {
 			return a
 		}
 	}
-	w.fail("the two do not come together: %v %v, %q, %q", w.sites[0].machine.role, w.sites[1].machine.role,
-		w.sites[0].machine.other(w.now), w.sites[1].machine.other(w.now))
+	for _, s := range w.sites {
+		m := s.machine
+		w.note("%d: role %v, epoch %v, solo %v, %q, %q, disk %d, committed %d, tip %d, %+v", s.number, m.role, m.epoch, m.solo, m.reason(),
+			m.other(w.now), m.ledger.disk, m.ledger.committed, m.ledger.tip().Revision(), m.pair)
+	}
+	w.fail("the two do not come together")
 	return nil
 }
 

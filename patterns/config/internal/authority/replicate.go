@@ -20,7 +20,8 @@ type standby struct {
 	told       bool   // it knows that it may take over
 	problem    string // why it could not store
 
-	snapshot *model.State // to be installed first
+	snapshot *model.State // to be installed first: the base, so that the standby has the history as well
+	epoch    model.Epoch  // of its last record
 	next     string       // the key that its next part begins with
 	parts    uint64       // sent
 	taken    uint64       // parts that it has
@@ -36,7 +37,7 @@ func (m *Machine) admit(a *wire.Attach) {
 	m.pair.standby = standby{attachment: a.Attachment, sent: a.Revision}
 	if !l.has(a.Revision) || a.Revision > l.disk || l.epochAt(a.Revision) != a.Last || l.at(a.Revision).Digest() != a.Digest {
 		m.cfg.Log("the standby gets a snapshot", "its revision", a.Revision, "its epoch", a.Last)
-		m.pair.standby.snapshot, m.pair.standby.sent = l.state(), l.committed
+		m.pair.standby.snapshot, m.pair.standby.epoch, m.pair.standby.sent = l.base, l.baseEpoch, l.oldest()
 	}
 }
 
@@ -76,7 +77,7 @@ func (m *Machine) installParts() {
 	for !s.complete && s.parts-s.taken < appendsAhead {
 		part := &wire.Install{Attachment: s.attachment, Epoch: m.epoch, Number: s.parts, Revision: s.snapshot.Revision()}
 		if s.parts == 0 {
-			part.LastEpoch = m.snapshotEpoch()
+			part.LastEpoch = s.epoch
 			for head := range s.snapshot.Heads("") {
 				part.Heads = append(part.Heads, head)
 			}
@@ -87,11 +88,6 @@ func (m *Machine) installParts() {
 		s.parts++
 		m.out.Peer = append(m.out.Peer, part)
 	}
-}
-
-// snapshotEpoch is the epoch of the snapshot's last record. The snapshot began as the committed state, and may have been trimmed since.
-func (m *Machine) snapshotEpoch() model.Epoch {
-	return m.ledger.epochAt(m.pair.standby.snapshot.Revision())
 }
 
 func (m *Machine) taken(t *wire.Taken) {
@@ -172,7 +168,7 @@ func (m *Machine) lags() bool {
 func (m *Machine) attach(now time.Time) {
 	p := &m.pair
 	p.attaches++
-	p.attachment, p.attached, p.install = m.cfg.Life+p.attaches, now, nil
+	p.attachment, p.attached, p.following, p.install = m.cfg.Life+p.attaches, now, false, nil
 	l := m.ledger
 	m.truncate(max(l.disk, l.committed))
 	m.out.Peer = append(m.out.Peer, &wire.Attach{
@@ -195,7 +191,7 @@ func (m *Machine) follow(a *wire.Append, now time.Time) {
 		m.attach(now)
 		return
 	}
-	p.attached = now
+	p.attached, p.following = now, true
 	if a.After < l.tip().Revision() {
 		m.truncate(a.After)
 	}
@@ -208,7 +204,7 @@ func (m *Machine) follow(a *wire.Append, now time.Time) {
 	switch {
 	case len(a.Records) > 0:
 	case adopted:
-		m.writeMeta(diskStandby, m.epoch, func(err error) { m.stored(err) })
+		m.writeMeta(diskStandby, m.epoch, m.stored)
 	case l.disk == l.tip().Revision():
 		m.stored(nil)
 	}
@@ -244,6 +240,9 @@ func (m *Machine) allowed(g *wire.Granted) {
 
 // stored tells the primary what is on disk.
 func (m *Machine) stored(err error) {
+	if m.role != wire.RoleStandby || !m.pair.following {
+		return
+	}
 	s := &wire.Stored{Attachment: m.pair.attachment, Epoch: m.epoch, Revision: m.ledger.disk}
 	if err != nil {
 		s.Error = err.Error()
@@ -295,19 +294,25 @@ func (m *Machine) installs(part *wire.Install) {
 	if gone := m.ledger.disk; gone > state.Revision() || gone > 0 && m.ledger.epochAt(gone).Compare(p.installLast) > 0 {
 		m.cfg.Log("what this authority had is replaced", "revision", gone, "epoch", m.ledger.epochAt(gone))
 	}
-	w := &Write{Kind: Install, State: state, Meta: m.meta()}
-	w.Meta.Epoch, w.Meta.Role, w.Meta.Last, w.Meta.Committed = part.Epoch, diskStandby, p.installLast, state.Revision()
 	attachment, last := p.attachment, p.installLast
-	w.then = func(err error) {
-		if err == nil {
-			m.ledger = newLedger(state, last)
-			m.asked = newRequests()
-			m.adopt(part.Epoch)
-			p.committed = state.Revision()
-		}
-		if attachment == p.attachment && m.role == wire.RoleStandby {
-			m.stored(err)
-		}
+	m.writes = append(m.writes, func() *Write {
+		w := &Write{Kind: Install, State: state, Meta: m.meta()}
+		w.Meta.Epoch, w.Meta.Role, w.Meta.Last, w.Meta.Committed = part.Epoch, diskStandby, last, state.Revision()
+		w.then = func(err error) { m.installed(state, last, part.Epoch, attachment, err) }
+		return w
+	})
+}
+
+// installed takes the end of that.
+func (m *Machine) installed(state *model.State, last, epoch model.Epoch, attachment uint64, err error) {
+	if err == nil {
+		m.ledger = newLedger(state, last)
+		m.asked = newRequests()
+		m.adopt(epoch)
+		m.pair.committed = state.Revision()
 	}
-	m.writes = append(m.writes, w)
+	if attachment == m.pair.attachment {
+		m.pair.following = err == nil
+		m.stored(err)
+	}
 }

@@ -99,6 +99,13 @@ func (m *Memory) Load() (*Contents, error) {
 	return &contents, nil
 }
 
+// Contents shows what is on the disk, whoever uses it.
+func (m *Memory) Contents() Contents {
+	m.disk.mutex.Lock()
+	defer m.disk.mutex.Unlock()
+	return m.disk.contents
+}
+
 // Append implements Store.
 func (m *Memory) Append(after uint64, records []model.Record, meta Meta) error {
 	return m.update(func(next *Contents) error {

@@ -65,7 +65,7 @@
 //	 9 Log       client to authority     Request n, From n, Max n
 //	10 Status    client to authority     Request n
 //	11 Wait      client to authority     ID n, Revision n, Nodes n
-//	12 Promote   client to authority     Request n, Author s
+//	12 Promote   client to authority     Request n, Author s, Force b
 //	13 Bye       client to authority
 //
 //	32 Welcome   authority to client     Version n, Authority id, Role role, Epoch epoch, Revision n, ReadOnly s, Changes s,
@@ -80,14 +80,15 @@
 //	64 Body      published               Epoch epoch, Previous n, Head Head, Records [Record]
 //	65 Mark      published               Epoch epoch, Previous n, Revision n, Heads [Head]
 //
-//	96 Peer      authority to authority  Version n, Authority id, Life n, Role role, Epoch epoch, Revision n, Last epoch,
-//	                                     Committed n, Digest digest, Voucher n, Preferred b
+//	96 Peer      authority to authority  Version n, Authority id, Life n, Role role, Epoch epoch, Revision n,
+//	                                     Committed n, Ready b, Preferred b, Intends epoch
 //	97 Attach    authority to authority  Attachment n, Epoch epoch, Revision n, Last epoch, Digest digest
 //	98 Append    authority to authority  Attachment n, Epoch epoch, After n, Committed n, Records [Record]
 //	99 Install   authority to authority  Attachment n, Epoch epoch, Number n, Last b, Revision n, LastEpoch epoch,
 //	                                     Heads [Head], Entries [Entry]
-//	100 Stored   authority to authority  Attachment n, Epoch epoch, Revision n, Error s
-//	101 Granted  authority to authority  Attachment n, Epoch epoch, Revision n
+//	100 Taken    authority to authority  Attachment n, Number n
+//	101 Stored   authority to authority  Attachment n, Epoch epoch, Revision n, Error s
+//	102 Granted  authority to authority  Attachment n, Epoch epoch, Revision n
 //
 // The structs of the same names say what each field means.
 //
@@ -190,6 +191,7 @@
 //	12 CodeFenced        a later epoch than the authority's is known
 //	13 CodeBusy          too much at once: ask again later
 //	14 CodeStore         the disk failed; nothing was changed
+//	15 CodeStranger      the session is not known: say Hello, then ask again
 //
 // # Sessions
 //
@@ -201,13 +203,16 @@
 //
 // Each says Peer at an interval and when something in it changes. Life tells a restart from a silence. A standby says Attach,
 // with an Attachment that it makes up: what carries an older one, in either direction, is void. If the primary's history has the
-// standby's last record (Revision, of epoch Last) it sends Append from there, else Install, in parts numbered from 0, then
-// Append. The standby drops what it has beyond After, stores the records, all or none, and says Stored; records that do not
-// follow on what it has it ignores, and attaches anew.
+// standby's last record (Revision, of epoch Last, with the digest that its trees have there) it sends Append from there; else
+// first Install, the oldest state of its history, in parts numbered from 0, of which a few are under way before Taken. The
+// standby drops what it has beyond After, takes the primary's epoch for its own, stores both, all or none, and says Stored,
+// which it repeats at intervals; upon records that do not follow on what it has it attaches anew.
 //
-// Granted says that from now on the primary acknowledges nothing that the standby has not stored. Only a standby that holds such
-// a grant, shown as Voucher, and that has stored up to Granted.Revision may take over when the primary is silent: it puts an
-// epoch with the next Number and its own id on disk, and is primary. A primary whose standby is silent accepts no change until it
-// is attached again, or until Promote, which an operator says when the other is known to be down. Two that look settle it by the
-// later Epoch, then by the voucher, the last record and Preferred; the one that gives in attaches as a standby.
+// Granted says that from now on the primary acknowledges nothing that the standby has not stored. A standby that was granted this
+// in its present life, under the epoch that it has, and that has stored up to Granted.Revision, may take over when the primary is
+// silent: it puts an epoch with a higher Number and its own id on disk, and is primary. A primary whose standby is silent accepts no
+// change until it is attached again, or until Promote, which an operator says when the other is known to be down.
+//
+// Two that look settle it by the later Epoch, then by the higher Revision, then by Preferred, then by the higher id. The one that
+// wins says which epoch it Intends to open; the other puts that on disk as its own and says so, by Peer; then the winner opens it.
 package wire

@@ -147,10 +147,10 @@ func (m *Peer) fields(c *coder) {
 	c.role(&m.Role)
 	c.epoch("Epoch", &m.Epoch)
 	c.number("Revision", &m.Revision)
-	c.epoch("Last", &m.Last)
 	c.number("Committed", &m.Committed)
 	c.flag("Ready", &m.Ready)
 	c.flag("Preferred", &m.Preferred)
+	c.epoch("Intends", &m.Intends)
 }
 
 func (m *Attach) fields(c *coder) {

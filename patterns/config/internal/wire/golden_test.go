@@ -48,7 +48,7 @@ func goldenClient() []sample {
 		{&Log{Request: 9, From: 256, Max: 10}, "09 09 8002 0a"},
 		{&Status{Request: 9}, "0a 09"},
 		{&Wait{ID: 9, Revision: 256, Nodes: 1000}, "0b 09 8002 e807"},
-		{&Promote{Request: 9, Author: "me"}, "0c 09 026d65"},
+		{&Promote{Request: 9, Author: "me", Force: true}, "0c 09 026d65 01"},
 		{&Bye{}, "0d"},
 	}
 }
@@ -97,9 +97,9 @@ func goldenPeers() []sample {
 	heads := []model.Head{{Tree: "a", Revision: 256, Digest: digest}}
 	entry := &model.Entry{Key: "a/b", Value: []byte("v1"), Revision: 256, TTL: 2 * time.Second, Owner: "s"}
 	return []sample{
-		{&Peer{Version: 1, Authority: epoch.Authority, Life: 6, Role: RoleLooking, Epoch: epoch, Revision: 256, Last: epoch,
-			Committed: 255, Digest: digest, Voucher: 11, Preferred: true},
-			"60 01 6175746830303031 06 01" + goldenEpoch + " 8002" + goldenEpoch + " ff01" + goldenDigest + " 0b 01"},
+		{&Peer{Version: 1, Authority: epoch.Authority, Life: 6, Role: RoleLooking, Epoch: epoch, Revision: 256,
+			Committed: 255, Ready: true, Preferred: true, Intends: epoch},
+			"60 01 6175746830303031 06 01" + goldenEpoch + " 8002 ff01 01 01" + goldenEpoch},
 		{&Attach{Attachment: 11, Epoch: epoch, Revision: 256, Last: epoch, Digest: digest},
 			"61 0b" + goldenEpoch + " 8002" + goldenEpoch + goldenDigest},
 		{&Append{Attachment: 11, Epoch: epoch, After: 255, Committed: 254, Records: []model.Record{record}},
@@ -107,8 +107,9 @@ func goldenPeers() []sample {
 		{&Install{Attachment: 11, Epoch: epoch, Number: 2, Last: true, Revision: 256, LastEpoch: epoch, Heads: heads,
 			Entries: []*model.Entry{entry}},
 			"63 0b" + goldenEpoch + " 02 01 8002" + goldenEpoch + goldenHeads + " 01" + goldenEntry},
-		{&Stored{Attachment: 11, Epoch: epoch, Revision: 256, Error: "no"}, "64 0b" + goldenEpoch + " 8002 026e6f"},
-		{&Granted{Attachment: 11, Epoch: epoch, Revision: 256}, "65 0b" + goldenEpoch + " 8002"},
+		{&Taken{Attachment: 11, Number: 2}, "64 0b 02"},
+		{&Stored{Attachment: 11, Epoch: epoch, Revision: 256, Error: "no"}, "65 0b" + goldenEpoch + " 8002 026e6f"},
+		{&Granted{Attachment: 11, Epoch: epoch, Revision: 256}, "66 0b" + goldenEpoch + " 8002"},
 	}
 }
 

@@ -198,10 +198,10 @@ type (
 		Role      Role
 		Epoch     model.Epoch // the highest that it has on disk
 		Revision  uint64      // of its last record on disk
-		Last      model.Epoch // of that record
 		Committed uint64      // the last revision that it knows to be acknowledged
 		Ready     bool        // of a standby: it may take over
 		Preferred bool        // wins when both are alike
+		Intends   model.Epoch // of one that is looking and wins: what it opens once the other one has it on disk
 	}
 	// Attach asks the primary for its records after what the standby has.
 	Attach struct {
