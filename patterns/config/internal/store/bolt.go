@@ -22,7 +22,8 @@ import (
 // OpenOptions say how to open a Bolt.
 type OpenOptions struct {
 	// AcceptOlder opens a file of which one of the two meta pages is damaged by what the other says. If the damaged one was the
-	// newer, the last write, which was acknowledged, is lost, and nothing tells. It changes nothing for an intact file.
+	// newer, the last write, which was acknowledged, is lost, and nothing tells. The next write mends the file. It changes nothing
+	// for an intact one.
 	AcceptOlder bool
 }
 
@@ -49,6 +50,7 @@ func Open(path string, options OpenOptions) (*Bolt, error) {
 	}
 	b := &Bolt{path: path, file: file}
 	if err := b.open(options); err != nil {
+		unlock(file)
 		file.Close() // the first error counts; bbolt may have closed it already
 		return nil, err
 	}
@@ -344,18 +346,11 @@ func (b *Bolt) update(change func(tx *bbolt.Tx, next *header) error) error {
 	return b.failed(err)
 }
 
-// failed finds out whether a write that failed has changed nothing. It did if the meta page was written and only syncing it
-// failed: then what is on disk is not known, and what is in memory is beyond what the caller may see.
+// failed finds out whether a write that failed has changed nothing. If its meta page is on its way to the disk, what is going to
+// be there is not known, and what bbolt shows is beyond what the caller may see.
 func (b *Bolt) failed(err error) error {
 	if b.broken == nil {
-		highest := uint64(0)
-		viewError := b.guard(func() error {
-			return b.db.View(func(tx *bbolt.Tx) error {
-				highest = uint64(tx.ID())
-				return nil
-			})
-		})
-		if viewError == nil && b.broken == nil && highest == b.header.transaction {
+		if last, lastError := lastTransaction(b.file); lastError == nil && last == b.header.transaction {
 			return fmt.Errorf("config: write the store %s: %w", b.path, err)
 		}
 	}
@@ -372,7 +367,8 @@ func (b *Bolt) Close() error {
 	}
 	b.closed = true
 	if b.panicked {
-		return b.file.Close() // gives the lock back; bbolt's memory is lost
+		unlock(b.file)
+		return b.file.Close() // what bbolt has mapped is lost
 	}
 	return b.db.Close()
 }

@@ -23,6 +23,11 @@ func lock(file *os.File) (taken bool, err error) {
 	}
 }
 
+// unlock gives the lock back though memory that maps the file may live on, which would keep it.
+func unlock(file *os.File) {
+	syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // fails only if the file is closed, which unlocked it
+}
+
 // syncDirectory makes the names in a directory durable.
 func syncDirectory(path string) error {
 	directory, err := os.Open(path)
