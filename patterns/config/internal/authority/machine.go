@@ -52,6 +52,7 @@ type Machine struct {
 	out Output
 
 	role    wire.Role
+	lineage model.Epoch // the one whose primary's history the ledger is, or the beginning of
 	epoch   model.Epoch // the one it acts under: on disk, and the highest there
 	solo    bool        // primary: acknowledges alone
 	opening bool        // a write is under way that opens an epoch
@@ -108,7 +109,8 @@ const (
 
 // New begins with what the store holds.
 func New(cfg Config, contents *store.Contents, now time.Time) *Machine {
-	m := &Machine{cfg: cfg, id: contents.Meta.Authority, role: wire.RoleLooking, epoch: contents.Meta.Epoch, began: now, marked: now}
+	m := &Machine{cfg: cfg, id: contents.Meta.Authority, role: wire.RoleLooking, began: now, marked: now}
+	m.epoch, m.lineage = contents.Meta.Epoch, contents.Meta.Lineage
 	m.ledger = newLedger(contents.Base, contents.Meta.Last)
 	m.asked = newRequests()
 	m.sessions = map[string]*session{}
@@ -295,7 +297,7 @@ func (m *Machine) truncate(after uint64) {
 
 // meta is what an append writes beside its records.
 func (m *Machine) meta() store.Meta {
-	return store.Meta{Authority: m.id, Epoch: m.epoch, Last: m.ledger.baseEpoch, Committed: m.ledger.committed, Role: m.pair.diskRole}
+	return store.Meta{Authority: m.id, Epoch: m.epoch, Lineage: m.lineage, Last: m.ledger.baseEpoch, Committed: m.ledger.committed, Role: m.pair.diskRole}
 }
 
 func (m *Machine) send(session string, message wire.Message) {

@@ -126,8 +126,9 @@ func (m *Machine) say(now time.Time) {
 	}
 	p.sayNow, p.said = false, now
 	m.out.Peer = append(m.out.Peer, &wire.Peer{
-		Version: wire.Version, Authority: m.id, Life: m.cfg.Life, Role: m.role, Epoch: m.epoch, Revision: m.ledger.disk,
+		Version: wire.Version, Authority: m.id, Life: m.cfg.Life, Role: m.role, Epoch: m.epoch, Lineage: m.lineage, Revision: m.ledger.disk,
 		Committed: m.ledger.committed, Ready: m.ready(), Preferred: m.cfg.Preferred, Intends: p.intends,
+		Attachment: p.standby.attachment,
 	})
 	if m.writing == nil && len(m.writes) == 0 {
 		m.stored(nil) // once more, in case that it got lost
@@ -228,10 +229,10 @@ func (m *Machine) vote(epoch model.Epoch) {
 }
 
 // wins decides between two that are looking. Who takes records from a primary has a piece of the beginning of its history, and takes
-// its epoch; so under the later epoch, the longer history has everything that was acknowledged.
+// its epoch as lineage; so in the later lineage, the longer history has everything that was acknowledged.
 func (m *Machine) wins(peer *wire.Peer) bool {
 	order := cmp.Or(
-		m.epoch.Compare(peer.Epoch),
+		m.lineage.Compare(peer.Lineage),
 		cmp.Compare(m.ledger.disk, peer.Revision),
 		compareBools(m.cfg.Preferred, peer.Preferred),
 		cmp.Compare(string(m.id[:]), string(peer.Authority[:])),
@@ -289,7 +290,7 @@ func (m *Machine) open(epoch model.Epoch, solo bool, now time.Time) {
 			return
 		}
 		m.become(wire.RolePrimary, now)
-		m.epoch, m.solo, m.pair.diskRole = epoch, solo, role
+		m.epoch, m.lineage, m.solo, m.pair.diskRole = epoch, epoch, solo, role
 		if solo {
 			m.ledger.committed = m.ledger.disk
 		}
@@ -303,6 +304,9 @@ func (m *Machine) writeMeta(role uint8, epoch model.Epoch, then func(error)) {
 	m.writes = append(m.writes, func() *Write {
 		w := &Write{Kind: Append, After: m.ledger.disk, Meta: m.meta(), keep: m.ledger.disk, then: then}
 		w.Meta.Role, w.Meta.Epoch = role, epoch
+		if role != diskStandby {
+			w.Meta.Lineage = epoch
+		}
 		return w
 	})
 }

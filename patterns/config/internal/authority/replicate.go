@@ -162,7 +162,7 @@ func (m *Machine) lags() bool {
 	if p.away || p.other == nil || m.writing != nil {
 		return false
 	}
-	return p.attachment == 0 || p.other.Epoch != m.epoch || p.other.Revision > m.ledger.disk || !p.granted
+	return p.attachment != p.other.Attachment || p.other.Epoch != m.epoch || p.other.Revision > m.ledger.disk || !p.granted
 }
 
 func (m *Machine) attach(now time.Time) {
@@ -212,9 +212,9 @@ func (m *Machine) follow(a *wire.Append, now time.Time) {
 
 // adopt takes the primary's epoch for this one's: the next write puts it on disk, before anything is said to be stored.
 func (m *Machine) adopt(epoch model.Epoch) (changed bool) {
-	changed = epoch != m.epoch || m.pair.diskRole != diskStandby
+	changed = epoch != m.epoch || epoch != m.lineage || m.pair.diskRole != diskStandby
 	if changed {
-		m.epoch, m.pair.diskRole, m.pair.granted, m.pair.sayNow = epoch, diskStandby, false, true
+		m.epoch, m.lineage, m.pair.diskRole, m.pair.granted, m.pair.sayNow = epoch, epoch, diskStandby, false, true
 	}
 	return changed
 }
@@ -297,7 +297,8 @@ func (m *Machine) installs(part *wire.Install) {
 	attachment, last := p.attachment, p.installLast
 	m.writes = append(m.writes, func() *Write {
 		w := &Write{Kind: Install, State: state, Meta: m.meta()}
-		w.Meta.Epoch, w.Meta.Role, w.Meta.Last, w.Meta.Committed = part.Epoch, diskStandby, last, state.Revision()
+		w.Meta.Epoch, w.Meta.Lineage, w.Meta.Role = part.Epoch, part.Epoch, diskStandby
+		w.Meta.Last, w.Meta.Committed = last, state.Revision()
 		w.then = func(err error) { m.installed(state, last, part.Epoch, attachment, err) }
 		return w
 	})

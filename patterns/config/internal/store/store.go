@@ -13,6 +13,7 @@ import (
 type Meta struct {
 	Authority model.AuthorityID // made up when the store is made; it never changes
 	Epoch     model.Epoch       // the highest that this authority has taken part in
+	Lineage   model.Epoch       // the one whose primary's history this is, or the beginning of
 	Last      model.Epoch       // of the record at the base's revision
 	Committed uint64            // a revision known to be acknowledged; may be behind
 	Role      uint8             // the owner's business

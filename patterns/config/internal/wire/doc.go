@@ -80,8 +80,8 @@
 //	64 Body      published               Epoch epoch, Previous n, Head Head, Records [Record]
 //	65 Mark      published               Epoch epoch, Previous n, Revision n, Heads [Head]
 //
-//	96 Peer      authority to authority  Version n, Authority id, Life n, Role role, Epoch epoch, Revision n,
-//	                                     Committed n, Ready b, Preferred b, Intends epoch
+//	96 Peer      authority to authority  Version n, Authority id, Life n, Role role, Epoch epoch, Lineage epoch,
+//	                                     Revision n, Committed n, Ready b, Preferred b, Intends epoch, Attachment n
 //	97 Attach    authority to authority  Attachment n, Epoch epoch, Revision n, Last epoch, Digest digest
 //	98 Append    authority to authority  Attachment n, Epoch epoch, After n, Committed n, Records [Record]
 //	99 Install   authority to authority  Attachment n, Epoch epoch, Number n, Last b, Revision n, LastEpoch epoch,
@@ -213,6 +213,6 @@
 // silent: it puts an epoch with a higher Number and its own id on disk, and is primary. A primary whose standby is silent accepts no
 // change until it is attached again, or until Promote, which an operator says when the other is known to be down.
 //
-// Two that look settle it by the later Epoch, then by the higher Revision, then by Preferred, then by the higher id. The one that
+// Two that look settle it by the later Lineage, then by the higher Revision, then by Preferred, then by the higher id. The one that
 // wins says which epoch it Intends to open; the other puts that on disk as its own and says so, by Peer; then the winner opens it.
 package wire

@@ -146,11 +146,13 @@ func (m *Peer) fields(c *coder) {
 	c.number("Life", &m.Life)
 	c.role(&m.Role)
 	c.epoch("Epoch", &m.Epoch)
+	c.epoch("Lineage", &m.Lineage)
 	c.number("Revision", &m.Revision)
 	c.number("Committed", &m.Committed)
 	c.flag("Ready", &m.Ready)
 	c.flag("Preferred", &m.Preferred)
 	c.epoch("Intends", &m.Intends)
+	c.number("Attachment", &m.Attachment)
 }
 
 func (m *Attach) fields(c *coder) {

@@ -192,16 +192,18 @@ type (
 type (
 	// Peer is what an authority is, said each PeerInterval and whenever it changes.
 	Peer struct {
-		Version   uint64
-		Authority model.AuthorityID
-		Life      uint64 // made up at its start
-		Role      Role
-		Epoch     model.Epoch // the highest that it has on disk
-		Revision  uint64      // of its last record on disk
-		Committed uint64      // the last revision that it knows to be acknowledged
-		Ready     bool        // of a standby: it may take over
-		Preferred bool        // wins when both are alike
-		Intends   model.Epoch // of one that is looking and wins: what it opens once the other one has it on disk
+		Version    uint64
+		Authority  model.AuthorityID
+		Life       uint64 // made up at its start
+		Role       Role
+		Epoch      model.Epoch // the highest that it has on disk
+		Lineage    model.Epoch // whose primary\'s history it has, or the beginning of
+		Revision   uint64      // of its last record on disk
+		Committed  uint64      // the last revision that it knows to be acknowledged
+		Ready      bool        // of a standby: it may take over
+		Preferred  bool        // wins when both are alike
+		Intends    model.Epoch // of one that is looking and wins: what it opens once the other one has it on disk
+		Attachment uint64      // of a primary: the one of the standby that it has; 0: none
 	}
 	// Attach asks the primary for its records after what the standby has.
 	Attach struct {
