@@ -28,7 +28,12 @@
 //	  transporttest/       the suite that every transport passes
 //	patterns/              what people build from sockets
 //	  config/              configuration that reaches every process: an authority with its standby, and nodes
-//	    internal/          model/ data without I/O, wire/ messages, store/ the disk, authority/ and node/ both sides as machines
+//	    internal/
+//	      authority/       the authority as a machine: changes, sessions, and who of two may acknowledge
+//	      model/           keys, transactions, and states that never change
+//	      node/            the client as a machine: following, applying, repairing
+//	      store/           the disk, checked before it is believed
+//	      wire/            the protocol between them, written down
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests
 //	internal/
