@@ -17,9 +17,11 @@ const MarkTopic = "\x00"
 // TreeTopic ends a tree's name, so that no tree's topic is a prefix of another's.
 func TreeTopic(tree string) string { return tree + "\x00" }
 
-// Message is one of the structs of this package.
+// Message is a pointer to one of the structs of this package.
 type Message interface {
 	kind() kind
+	// fields goes over the fields in the order of the struct, which is that on the wire.
+	fields(c *coder)
 }
 
 // Messages of a client to an authority.
