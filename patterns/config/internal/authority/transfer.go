@@ -65,9 +65,14 @@ func (m *Machine) read(s *session, read *wire.Read, now time.Time) {
 }
 
 func (m *Machine) begin(s *session, t *transfer, now time.Time) {
-	if _, again := s.transfers[t.id]; !again && len(s.transfers) >= transfersMax {
-		m.refuse(s, t.id, wire.CodeBusy, "too many answers under way")
-		return
+	if len(s.transfers) >= transfersMax { // whoever asked for the oldest has given it up, or would have taken it
+		oldest := t
+		for _, other := range s.transfers {
+			if oldest == t || other.touched.Before(oldest.touched) {
+				oldest = other
+			}
+		}
+		delete(s.transfers, oldest.id)
 	}
 	t.epoch, t.credit, t.touched = m.epoch, chunksAhead, now
 	s.transfers[t.id] = t
