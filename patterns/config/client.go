@@ -160,7 +160,7 @@ func (c *Client) tick() time.Time {
 	if due := c.machine.Deadline(); !due.IsZero() && !now.Before(due) {
 		c.machine.Tick(now)
 	}
-	c.armed = now.Add(lookMax)
+	c.armed = now // it is this goroutine that flush would wake
 	c.flush()
 	c.armed = c.look
 	if due := c.machine.Deadline(); !due.IsZero() && due.Before(c.armed) {

@@ -55,7 +55,7 @@ type wait struct {
 }
 
 func (m *Machine) hello(from string, hello *wire.Hello, now time.Time) {
-	if reason := unwelcome(hello); reason != "" {
+	if reason := unwelcome(from, hello); reason != "" {
 		m.send(from, &wire.Result{Code: wire.CodeInvalid, Text: reason})
 		return
 	}
@@ -76,8 +76,10 @@ func (m *Machine) hello(from string, hello *wire.Hello, now time.Time) {
 	m.send(from, m.welcome())
 }
 
-func unwelcome(hello *wire.Hello) string {
+func unwelcome(from string, hello *wire.Hello) string {
 	switch {
+	case hello.Session != from:
+		return "the session is not the identity of the socket"
 	case hello.Version != wire.Version:
 		return fmt.Sprintf("version %d of the protocol, want %d", hello.Version, wire.Version)
 	case len(hello.Name) > model.NameBytesMax:

@@ -16,6 +16,7 @@ func TestUnwelcome(t *testing.T) {
 	s := newScene(t, nil)
 	for name, hello := range map[string]*wire.Hello{
 		"unsorted": {Version: wire.Version, Session: "x", Trees: []string{"b", "a"}},
+		"identity": {Version: wire.Version, Session: "y"},
 		"bad tree": {Version: wire.Version, Session: "x", Trees: []string{"a/b"}},
 	} {
 		s.from("x", hello)
@@ -228,5 +229,23 @@ func TestLog(t *testing.T) {
 	}
 	if got := ask(1, 3).(*wire.Result); got.Code != wire.CodeCompacted {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSyncAhead: a node that has seen more than a new primary knows to be acknowledged keeps it, and asks again.
+func TestSyncAhead(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("n")
+	s.propose("n", 1, set("a/b", "1"))
+	s.propose("n", 2, set("a/b", "2"))
+	s.machine.solo = false
+	s.pass(time.Second) // what it is now is told
+	s.machine.ledger.committed = 1
+	ask := &wire.Sync{ID: 3, Revision: 2, Digest: s.machine.ledger.at(2).Digest()}
+	s.from("n", ask)
+	s.must(s.result("n", 3), wire.CodeBusy, 0)
+	s.from("n", &wire.Sync{ID: 4, Revision: 2, Digest: model.Digest{1}})
+	if chunk, ok := s.last("n").(*wire.Chunk); !ok || chunk.Revision != 1 || chunk.From != 0 {
+		t.Errorf("a node with something else gets %+v", s.last("n"))
 	}
 }

@@ -37,6 +37,10 @@ func (m *Machine) sync(s *session, sync *wire.Sync, now time.Time) {
 		return
 	}
 	committed := m.ledger.committed
+	if sync.Revision > committed && m.ledger.has(sync.Revision) && s.digest(m.ledger.at(sync.Revision)) == sync.Digest {
+		m.refuse(s, sync.ID, wire.CodeBusy, "this authority does not know yet that it is acknowledged") // a copy does not go back
+		return
+	}
 	t := &transfer{id: sync.ID, state: m.ledger.state().Only(s.holds), holds: s.holds}
 	known := sync.Revision != 0 && m.ledger.has(sync.Revision) && sync.Revision <= committed
 	if known && s.digest(m.ledger.at(sync.Revision)) == sync.Digest {

@@ -119,7 +119,8 @@
 //
 // # Greeting
 //
-// A client says Hello first on each new stream, with the same Session for its life, and waits for Welcome. It is answered by
+// A client says Hello first on each new stream, with the same Session for its life, which is the identity of its socket as well, and
+// waits for Welcome. It is answered by
 // Result with Request 0 instead if it is refused: another version (its other fields then mean nothing), an empty Session, or a
 // later Epoch than the authority's. Welcome says what the authority is, and comes again when that changes. A client that needs a
 // primary and is not welcomed by one, or by one of an epoch before the highest that it has seen, turns to another authority.
