@@ -322,7 +322,7 @@ func (w *town) agreed() (primary *seat, why string) {
 		return nil, fmt.Sprintf("status %+v, %v", status, err)
 	}
 	for _, s := range w.centre {
-		if s.disk.Contents().Meta.Authority == status.Authority {
+		if s.disk.Contents().Meta.Authority.String() == status.Authority {
 			primary = s
 		}
 	}
