@@ -59,13 +59,15 @@ func (s *slab[T]) extend() {
 	if s.count == 0 {
 		size = slabBlockMin
 	}
+	values := make([]T, size)
+	clear(values) // fresh memory that is read before it is written costs two page faults, the second with a call to all cores
 	block := uint32(len(s.blocks))
 	if last := len(s.vacant) - 1; last >= 0 {
 		block = s.vacant[last]
 		s.vacant = s.vacant[:last]
-		s.blocks[block] = make([]T, size)
+		s.blocks[block] = values
 	} else {
-		s.blocks = append(s.blocks, make([]T, size))
+		s.blocks = append(s.blocks, values)
 		s.usage = append(s.usage, usage{})
 	}
 	s.usage[block] = usage{openAt: len(s.open)}
