@@ -24,6 +24,9 @@ const (
 	slabBlock    = 1024
 	slabBlockMin = 4
 
+	// openMin is the first capacity of a slab's list of open blocks: two lines of the cache.
+	openMin = 32
+
 	// peersMin is the first capacity of the list of peers.
 	peersMin = 8
 
