@@ -24,6 +24,9 @@ const (
 	slabBlock    = 1024
 	slabBlockMin = 4
 
+	// recentBytesMax bounds the topic of the vertex that the next walk may begin at.
+	recentBytesMax = 128
+
 	// openMin is the first capacity of a slab's list of open blocks: two lines of the cache.
 	openMin = 32
 
