@@ -26,6 +26,8 @@ type tree struct {
 	// a vertex lives its topic stays the same.
 	recent      uint32
 	recentTopic []byte
+	bare        bool   // no vertex from the root to recent, which is one, is occupied
+	missed      uint32 // matches in a row that did not go through recent
 }
 
 // root is the number of the vertex of the empty topic: the first that was taken.
@@ -57,7 +59,7 @@ func (t *tree) find(topic []byte) (number uint32, ok bool) {
 		}
 		above, number, rest = number, below, rest[len(label):]
 	}
-	t.leave(above, topic[:len(topic)-len(t.label(t.vertices.at(number)))])
+	t.leave(above, topic[:len(topic)-len(t.label(t.vertices.at(number)))], false)
 	return number, true
 }
 
@@ -69,15 +71,54 @@ func (t *tree) enter(topic []byte) (number uint32, rest []byte) {
 	return root, topic
 }
 
-// leave notes a vertex to enter by, whose topic that is.
-func (t *tree) leave(number uint32, topic []byte) {
-	if number == t.recent || len(topic) > recentBytesMax {
+// leave notes a vertex to enter by, whose topic that is. bare: it is known to be that.
+func (t *tree) leave(number uint32, topic []byte, bare bool) {
+	if number == t.recent {
+		t.bare = t.bare || bare
+		return
+	}
+	if len(topic) > recentBytesMax {
 		return
 	}
 	if t.recentTopic == nil {
 		t.recentTopic = make([]byte, 0, recentBytesMax)
 	}
-	t.recent, t.recentTopic = number, append(t.recentTopic[:0], topic...)
+	t.recent, t.recentTopic, t.bare = number, append(t.recentTopic[:0], topic...), bare
+}
+
+// occupy notes that somebody holds the topic of a vertex.
+func (t *tree) occupy(v *vertex) {
+	v.occupied = true
+	if v.form != formNone {
+		t.bare = false // it may stand on the way to recent
+	}
+}
+
+// begin returns a vertex on the way along topic, above which none is occupied, and what is left of topic there; nil if there
+// is none below that could be.
+func (t *tree) begin(topic []byte) (*vertex, []byte) {
+	if t.bare {
+		if number, rest := t.enter(topic); number != root {
+			t.missed = 0
+			return t.vertices.at(number), rest
+		}
+	}
+	v := t.top()
+	if v == nil || v.occupied {
+		return v, topic
+	}
+	for steps, rest := 0, topic; ; steps++ {
+		below, left := t.next(v, rest)
+		if below != nil && !below.occupied {
+			v, rest = below, left
+			continue
+		}
+		if t.missed++; steps >= stepsMin && (t.missed < missesMost || t.missed%missesMost == 0) {
+			number := t.follow(t.vertices.at(v.parent), t.label(v)[0])
+			t.leave(number, topic[:len(topic)-len(rest)], true)
+		}
+		return below, left
+	}
 }
 
 // reach returns the vertex of topic and makes it if need be. The caller must
@@ -94,7 +135,7 @@ func (t *tree) reach(topic []byte) uint32 {
 			common = commonBytes(t.label(t.vertices.at(below)), rest)
 		}
 		if common == 0 { // no edge, or a single one with another key
-			t.leave(at, topic[:len(topic)-len(rest)])
+			t.leave(at, topic[:len(topic)-len(rest)], false)
 			return t.grow(at, rest)
 		}
 		if common < len(t.label(t.vertices.at(below))) {
