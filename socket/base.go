@@ -133,6 +133,7 @@ type base struct {
 	untold      *pipe.Queue      // out: its drainer sleeps and is told as soon as the turn is given up
 	express     *pipe.Queue      // out: where the last message went and, until further notice, the next one goes
 	sent        uint64           // out
+	wokenAt     uint64           // out: sent, when the sender that had waited longest was woken last
 	crowd       int              // out: above 0 while several senders have met lately
 
 	_           [128]byte

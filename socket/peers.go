@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
 )
@@ -105,17 +106,22 @@ func (b *base) straighten() {
 
 // news wakes who waits for something to change about the peers.
 type news struct {
-	mu   sync.Mutex
-	next chan struct{}
+	awaited atomic.Bool // next is set
+	mu      sync.Mutex
+	next    chan struct{}
 }
 
 // tell wakes all listeners.
 func (n *news) tell() {
+	if !n.awaited.Load() { // who listens looks at what has changed after having set it
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.next != nil {
 		close(n.next)
 		n.next = nil
+		n.awaited.Store(false)
 	}
 }
 
@@ -125,6 +131,7 @@ func (n *news) listen() <-chan struct{} {
 	defer n.mu.Unlock()
 	if n.next == nil {
 		n.next = make(chan struct{})
+		n.awaited.Store(true)
 	}
 	return n.next
 }

@@ -27,6 +27,8 @@ type publishing struct {
 	notices *pipe.End   // XPUB: a pipe from the sending side to the receiving side; this side writes In
 	stalled []*pipe.End // XPUB: peers not listened to until notices has room
 	buffer  []byte
+
+	_ [128]byte // a SUB of the same process may stand behind
 }
 
 // report makes an XPUB of a PUB.
@@ -235,7 +237,7 @@ func (p *publishing) cancel(m *member, topic []byte) {
 // notify tells the application of an XPUB about a topic.
 func (p *publishing) notify(subscribe bool, topic []byte) {
 	if p.notices != nil {
-		p.buffer = zmtp.AppendSubscription(p.buffer[:0], subscribe, topic)
+		p.buffer = zmtp.AppendSubscription(scratch(p.buffer), subscribe, topic)
 		p.pass(p.buffer)
 		if len(topic) > topicKept {
 			p.buffer = nil

@@ -284,11 +284,20 @@ func (s bulkSender) SendBatch(ctx context.Context, msgs []Message) (int, error) 
 	return len(msgs), nil
 }
 
-// wakeSender hints at the sender that has waited longest. The turn is held.
+// aheadMessages is how many messages may be sent before a sender that still looks for its wake no longer goes before those
+// that sleep: to wake one of them takes as long as hundreds of messages.
+const aheadMessages = 4096
+
+// wakeSender hints at the sender that has waited longest, or at the last one while that has not gone to sleep. The turn is
+// held.
 func (b *base) wakeSender() {
 	if len(b.sendWaiters) > 0 {
-		w := b.sendWaiters[0]
-		b.sendWaiters = slices.Delete(b.sendWaiters, 0, 1)
+		i := len(b.sendWaiters) - 1
+		if b.sent-b.wokenAt >= aheadMessages || !b.sendWaiters[i].Awake() {
+			i, b.wokenAt = 0, b.sent
+		}
+		w := b.sendWaiters[i]
+		b.sendWaiters = slices.Delete(b.sendWaiters, i, i+1)
 		w.Wake()
 	}
 }

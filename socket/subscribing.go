@@ -19,6 +19,19 @@ type subscribing struct {
 	peers  []*pipe.End    // attached; OutSlot is the place
 	topic  []byte         // both turns: of a change
 	buffer []byte
+
+	_ [128]byte // a PUB of the same process may stand behind
+}
+
+// scratchMin is the first capacity of a buffer that is written with each subscription: it has lines of the cache for itself.
+const scratchMin = 128
+
+// scratch returns a buffer to write anew.
+func scratch(buffer []byte) []byte {
+	if buffer == nil {
+		return make([]byte, 0, scratchMin)
+	}
+	return buffer[:0]
 }
 
 // topicKept is the length from which a topic's memory is not kept for the next one.
@@ -62,7 +75,7 @@ func (p *subscribing) ended(m *member) { p.detach(m) }
 // encode writes a subscription in the form that the peer's version knows: a command from 3.1 on, a message before and on
 // inproc (RFC 37, The Publish-Subscribe Pattern).
 func (p *subscribing) encode(m *member, subscribe bool, topic []byte) []byte {
-	switch b := p.buffer[:0]; {
+	switch b := scratch(p.buffer); {
 	case m.session == nil || !m.told.AtLeast(3, 1):
 		p.buffer = zmtp.AppendSubscription(b, subscribe, topic)
 	case subscribe:
@@ -83,7 +96,7 @@ func (p *subscribing) change(subscribe bool, topic string) error {
 	if b.closed.Load() {
 		return net.ErrClosed
 	}
-	p.topic = append(p.topic[:0], topic...)
+	p.topic = append(scratch(p.topic), topic...)
 	defer p.trim()
 	told, err := p.count(subscribe, p.topic)
 	if err != nil || !told {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -224,5 +225,40 @@ func TestWaitersInBubbles(t *testing.T) {
 				t.Errorf("error %v after %v", err, time.Since(start))
 			}
 		})
+	}
+}
+
+// TestAwakeWhileItLooks: a waiter that nobody has woken says so while it looks, and not while it sleeps.
+func TestAwakeWhileItLooks(t *testing.T) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		t.Skip("on one P nobody looks")
+	}
+	seen := false
+	for range 1000 { // a look may end before it is seen
+		if seen {
+			break
+		}
+		w := new(Waiters).Take()
+		w.polls = true
+		if w.Awake() {
+			t.Fatal("awake before it waits")
+		}
+		waited := make(chan error)
+		go func() { waited <- w.Wait(context.Background(), nil) }()
+		for range looksMost {
+			if seen = w.Awake(); seen {
+				break
+			}
+		}
+		w.Wake()
+		if err := <-waited; err != nil {
+			t.Fatal(err)
+		}
+		if w.Awake() {
+			t.Fatal("awake after its wait")
+		}
+	}
+	if !seen {
+		t.Error("never awake while it looks")
 	}
 }

@@ -43,6 +43,8 @@ func (w *Waiter) spin() bool {
 	if runtime.GOMAXPROCS(0) == 1 {
 		return false
 	}
+	w.spins.Store(true)
+	defer w.spins.Store(false)
 	for looks := 1; looks < looksMost; looks++ {
 		if w.ready() {
 			w.paid = true

@@ -17,6 +17,7 @@ type Waiter struct {
 	woken chan struct{} // cap 1
 	done  atomic.Bool   // woken, also when the channel has handed that over already
 	leads atomic.Pointer[Loop]
+	spins atomic.Bool
 
 	polls        bool              // this wait may poll
 	paid, inVain bool              // and that came out
@@ -70,6 +71,9 @@ func (w *Waiter) Wake() {
 		l.interrupt()
 	}
 }
+
+// Awake reports whether the goroutine looks for a wake instead of sleeping, so that one costs nothing.
+func (w *Waiter) Awake() bool { return w.spins.Load() }
 
 func (w *Waiter) ready() bool { return w.done.Load() }
 

@@ -25,6 +25,8 @@ const (
 	emptyMost = 8
 	// storeBytes is the largest chunk for copies of messages that a link keeps: what an Encoder begins with.
 	storeBytes = 1 << 10
+	// subscriptionBytes is how long a subscription's message may be without a trip to the heap.
+	subscriptionBytes = 128
 	// readSlack is how much room a chunk must have left for another read to be worth it.
 	readSlack = 512
 	// restBytesMax is the largest unfinished message that an idle stream keeps in a chunk of its own size.

@@ -431,7 +431,8 @@ func (l *link) obey(body []byte) (told bool, err error) {
 	switch command.Name {
 	case zmtp.CommandSubscribe, zmtp.CommandCancel:
 		if l.s.config.Subscriptions {
-			l.publishCopy(zmtp.AppendSubscription(nil, command.Name == zmtp.CommandSubscribe, command.Body), 1)
+			var room [subscriptionBytes]byte
+			l.publishCopy(zmtp.AppendSubscription(room[:0], command.Name == zmtp.CommandSubscribe, command.Body), 1)
 			return true, nil
 		}
 	case zmtp.CommandPing:

@@ -15,9 +15,9 @@ type Counts struct {
 func (c *Counts) Add(topic []byte) (first bool) {
 	at := c.topics.vertices.at(c.topics.reach(topic))
 	first = !at.occupied
-	at.occupied = true
 	at.value++
 	if first {
+		c.topics.occupy(at)
 		c.distinct++
 	}
 	return first
@@ -44,9 +44,9 @@ func (c *Counts) Remove(topic []byte) (last, held bool) {
 }
 
 // Match says whether a topic in the set is a prefix of frame. It does not
-// allocate.
+// allocate. It notes where it was, so only All may run beside it.
 func (c *Counts) Match(frame []byte) bool {
-	for at := c.topics.top(); at != nil; at, frame = c.topics.next(at, frame) {
+	for at, rest := c.topics.begin(frame); at != nil; at, rest = c.topics.next(at, rest) {
 		if at.occupied {
 			return true
 		}

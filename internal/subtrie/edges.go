@@ -101,12 +101,10 @@ func (t *tree) insert(v *vertex, key byte, to uint32) {
 		return
 	}
 	keys, targets := t.lists(v)
-	i, fan := 0, int(v.fan)
-	for i < fan && keys[i] < key {
-		i++
+	i := int(v.fan)
+	for ; i > 0 && keys[i-1] > key; i-- {
+		keys[i], targets[i] = keys[i-1], targets[i-1]
 	}
-	copy(keys[i+1:fan+1], keys[i:fan])
-	copy(targets[i+1:fan+1], targets[i:fan])
 	keys[i], targets[i] = key, to
 }
 

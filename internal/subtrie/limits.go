@@ -24,6 +24,18 @@ const (
 	slabBlock    = 1024
 	slabBlockMin = 4
 
+	// recentBytesMax bounds the topic of the vertex that the next walk may begin at.
+	recentBytesMax = 128
+
+	// stepsMin is how many steps a match must have saved for its place to be noted.
+	stepsMin = 3
+
+	// missesMost is after how many matches that begin elsewhere only one in as many is noted: they have no order.
+	missesMost = 16
+
+	// openMin is the first capacity of a slab's list of open blocks: two lines of the cache.
+	openMin = 32
+
 	// peersMin is the first capacity of the list of peers.
 	peersMin = 8
 

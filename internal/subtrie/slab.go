@@ -20,6 +20,7 @@ type slab[T any] struct {
 // usage is what of one block is taken.
 type usage struct {
 	taken  [slabBlock / 64]uint64 // a bit for each value
+	full   int                    // words of taken in front that are full, at least
 	count  int
 	openAt int // place in open; -1: full
 }
@@ -34,13 +35,10 @@ func (s *slab[T]) take() uint32 {
 	}
 	block := s.open[len(s.open)-1]
 	u := &s.usage[block]
-	offset := 0
-	for word, bitmap := range u.taken {
-		if bitmap != ^uint64(0) {
-			offset = word*64 + bits.TrailingZeros64(^bitmap)
-			break
-		}
+	for u.taken[u.full] == ^uint64(0) {
+		u.full++
 	}
+	offset := u.full*64 + bits.TrailingZeros64(^u.taken[u.full])
 	if offset >= len(s.blocks[block]) {
 		s.grow(block)
 	}
@@ -59,16 +57,21 @@ func (s *slab[T]) extend() {
 	if s.count == 0 {
 		size = slabBlockMin
 	}
+	values := make([]T, size)
+	clear(values) // fresh memory that is read before it is written costs two page faults, the second with a call to all cores
 	block := uint32(len(s.blocks))
 	if last := len(s.vacant) - 1; last >= 0 {
 		block = s.vacant[last]
 		s.vacant = s.vacant[:last]
-		s.blocks[block] = make([]T, size)
+		s.blocks[block] = values
 	} else {
-		s.blocks = append(s.blocks, make([]T, size))
+		s.blocks = append(s.blocks, values)
 		s.usage = append(s.usage, usage{})
 	}
 	s.usage[block] = usage{openAt: len(s.open)}
+	if s.open == nil { // each take reads it: it shall not share a cache line with what others write
+		s.open = make([]uint32, 0, openMin)
+	}
 	s.open = append(s.open, block)
 }
 
@@ -86,6 +89,7 @@ func (s *slab[T]) drop(number uint32) {
 	s.blocks[block][offset] = zero
 	u := &s.usage[block]
 	u.taken[offset/64] &^= 1 << (offset % 64)
+	u.full = min(u.full, int(offset/64))
 	s.count--
 	if u.count--; u.count == 0 {
 		s.giveBack(block)

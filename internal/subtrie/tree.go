@@ -21,6 +21,13 @@ type tree struct {
 	middle   slab[middle]
 	wide     slab[*wide]
 	long     slab[[]byte] // labels
+
+	// The vertex above the one that was found or made last, and its topic: the next topic often goes through it too. While
+	// a vertex lives its topic stays the same.
+	recent      uint32
+	recentTopic []byte
+	bare        bool   // no vertex from the root to recent, which is one, is occupied
+	missed      uint32 // matches in a row that did not go through recent
 }
 
 // root is the number of the vertex of the empty topic: the first that was taken.
@@ -39,19 +46,79 @@ func (t *tree) find(topic []byte) (number uint32, ok bool) {
 	if t.top() == nil {
 		return 0, false
 	}
-	number = root
-	for len(topic) > 0 {
-		below := t.follow(t.vertices.at(number), topic[0])
+	number, rest := t.enter(topic)
+	above := number
+	for len(rest) > 0 {
+		below := t.follow(t.vertices.at(number), rest[0])
 		if below == 0 {
 			return 0, false
 		}
 		label := t.label(t.vertices.at(below))
-		if !bytes.HasPrefix(topic, label) {
+		if !bytes.HasPrefix(rest, label) {
 			return 0, false
 		}
-		number, topic = below, topic[len(label):]
+		above, number, rest = number, below, rest[len(label):]
 	}
+	t.leave(above, topic[:len(topic)-len(t.label(t.vertices.at(number)))], false)
 	return number, true
+}
+
+// enter returns from where to look for topic, and what is left of topic there.
+func (t *tree) enter(topic []byte) (number uint32, rest []byte) {
+	if n := len(t.recentTopic); n > 0 && len(topic) > n && string(topic[:n]) == string(t.recentTopic) {
+		return t.recent, topic[n:]
+	}
+	return root, topic
+}
+
+// leave notes a vertex to enter by, whose topic that is. bare: it is known to be that.
+func (t *tree) leave(number uint32, topic []byte, bare bool) {
+	if number == t.recent {
+		t.bare = t.bare || bare
+		return
+	}
+	if len(topic) > recentBytesMax {
+		return
+	}
+	if t.recentTopic == nil {
+		t.recentTopic = make([]byte, 0, recentBytesMax)
+	}
+	t.recent, t.recentTopic, t.bare = number, append(t.recentTopic[:0], topic...), bare
+}
+
+// occupy notes that somebody holds the topic of a vertex.
+func (t *tree) occupy(v *vertex) {
+	v.occupied = true
+	if v.form != formNone {
+		t.bare = false // it may stand on the way to recent
+	}
+}
+
+// begin returns a vertex on the way along topic, above which none is occupied, and what is left of topic there; nil if there
+// is none below that could be.
+func (t *tree) begin(topic []byte) (*vertex, []byte) {
+	if t.bare {
+		if number, rest := t.enter(topic); number != root {
+			t.missed = 0
+			return t.vertices.at(number), rest
+		}
+	}
+	v := t.top()
+	if v == nil || v.occupied {
+		return v, topic
+	}
+	for steps, rest := 0, topic; ; steps++ {
+		below, left := t.next(v, rest)
+		if below != nil && !below.occupied {
+			v, rest = below, left
+			continue
+		}
+		if t.missed++; steps >= stepsMin && (t.missed < missesMost || t.missed%missesMost == 0) {
+			number := t.follow(t.vertices.at(v.parent), t.label(v)[0])
+			t.leave(number, topic[:len(topic)-len(rest)], true)
+		}
+		return below, left
+	}
 }
 
 // reach returns the vertex of topic and makes it if need be. The caller must
@@ -60,21 +127,21 @@ func (t *tree) reach(topic []byte) uint32 {
 	if t.top() == nil {
 		t.vertices.take()
 	}
-	at := uint32(root)
-	for len(topic) > 0 {
-		below := t.follow(t.vertices.at(at), topic[0])
-		if below == 0 {
-			return t.grow(at, topic)
+	at, rest := t.enter(topic)
+	for len(rest) > 0 {
+		below := t.follow(t.vertices.at(at), rest[0])
+		common := 0
+		if below != 0 {
+			common = commonBytes(t.label(t.vertices.at(below)), rest)
 		}
-		label := t.label(t.vertices.at(below))
-		common := commonBytes(label, topic)
-		if common == 0 { // a single edge with another key
-			return t.grow(at, topic)
+		if common == 0 { // no edge, or a single one with another key
+			t.leave(at, topic[:len(topic)-len(rest)], false)
+			return t.grow(at, rest)
 		}
-		if common < len(label) {
+		if common < len(t.label(t.vertices.at(below))) {
 			below = t.split(below, common)
 		}
-		at, topic = below, topic[common:]
+		at, rest = below, rest[common:]
 	}
 	return at
 }

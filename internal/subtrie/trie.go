@@ -67,7 +67,8 @@ func (t *Trie[P]) place(v *vertex, index uint32, h holder) {
 func (t *Trie[P]) push(v *vertex, added holder) (index uint32) {
 	switch {
 	case !v.occupied:
-		v.occupied, v.value = true, added.pack()
+		t.topics.occupy(v)
+		v.value = added.pack()
 		return 0
 	case !v.shared():
 		crowd := t.crowds.take()
@@ -264,7 +265,7 @@ func (t *Trie[P]) RemovePeer(p P, budget int, gone func(topic []byte, last bool)
 // A peer is visited once for each prefix it holds. It does not allocate;
 // visit must not touch the trie.
 func (t *Trie[P]) Match(topic []byte, visit func(P)) {
-	for v := t.topics.top(); v != nil; v, topic = t.topics.next(v, topic) {
+	for v, rest := t.topics.begin(topic); v != nil; v, rest = t.topics.next(v, rest) {
 		switch {
 		case !v.occupied:
 		case !v.shared():
@@ -279,7 +280,7 @@ func (t *Trie[P]) Match(topic []byte, visit func(P)) {
 
 // AppendMatches appends to dst whom Match would visit.
 func (t *Trie[P]) AppendMatches(topic []byte, dst []P) []P {
-	for v := t.topics.top(); v != nil; v, topic = t.topics.next(v, topic) {
+	for v, rest := t.topics.begin(topic); v != nil; v, rest = t.topics.next(v, rest) {
 		switch {
 		case !v.occupied:
 		case !v.shared():

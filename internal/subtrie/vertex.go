@@ -56,6 +56,9 @@ func (t *tree) setLabel(v *vertex, head, tail []byte) {
 
 // discard gives up a vertex that nothing leads to.
 func (t *tree) discard(number uint32) {
+	if number == t.recent {
+		t.recent, t.recentTopic = root, t.recentTopic[:0]
+	}
 	if v := t.vertices.at(number); v.length == labelLong {
 		t.long.drop(v.longNumber())
 	}
