@@ -43,6 +43,7 @@ func (c *Client) socketOptions() *socket.Options {
 func (c *Client) openLinks() error {
 	for _, endpoint := range c.options.Authorities {
 		options := c.socketOptions()
+		options.Identity = []byte(c.session)
 		options.Immediate = true // nothing shall wait for a stream that a Hello has not opened
 		dealer, err := socket.NewDealer(options)
 		if err != nil {

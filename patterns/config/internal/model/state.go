@@ -82,20 +82,19 @@ func (s *State) Digest(names ...string) (sum Digest) {
 	return sum
 }
 
-// List yields the entries whose keys begin with prefix, in the order of their keys; all of them for an empty prefix.
-func (s *State) List(prefix string) iter.Seq[*Entry] { return s.listFrom(prefix, prefix) }
+// List yields the entries whose keys begin with prefix, in the order of their trees and then of their keys; all of them for an
+// empty prefix.
+func (s *State) List(prefix string) iter.Seq[*Entry] { return s.ListFrom(prefix, "") }
 
-// ListFrom is List from the first key not below start on.
-func (s *State) ListFrom(start string) iter.Seq[*Entry] { return s.listFrom(start, "") }
-
-func (s *State) listFrom(start, prefix string) iter.Seq[*Entry] {
+// ListFrom is List from a key of it on.
+func (s *State) ListFrom(prefix, start string) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
-		// A tree's name is a prefix of its keys, so trees come in another order than keys: "a-b/" is before "a/".
-		for name, t := range s.trees.from("") {
-			if !overlaps(name+"/", prefix) || name+"0" <= start {
-				continue // "0" comes right after "/"
+		start := start
+		for name, t := range s.trees.from(TreeOf(start)) { // a tree's name may come before another's whose keys come first
+			if !overlaps(name+"/", prefix) {
+				continue
 			}
-			for key, entry := range t.entries.from(start) {
+			for key, entry := range t.entries.from(max(prefix, start)) {
 				if !strings.HasPrefix(key, prefix) {
 					break
 				}
@@ -103,6 +102,7 @@ func (s *State) listFrom(start, prefix string) iter.Seq[*Entry] {
 					return
 				}
 			}
+			start = ""
 		}
 	}
 }

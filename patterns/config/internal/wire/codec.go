@@ -47,7 +47,11 @@ func framedBytes(m Message) int {
 	case *Mark:
 		return others + headsBytes(m.Heads)
 	case *Propose:
-		return others + RecordBytes(&model.Record{Ops: m.Ops})
+		bytes := others + RecordBytes(&model.Record{Ops: m.Ops})
+		for i := range m.Conditions {
+			bytes += len(m.Conditions[i].Key) + lengthBytesMax + numberBytesMax
+		}
+		return bytes
 	}
 	return others
 }

@@ -69,6 +69,7 @@ func (m *Wait) fields(c *coder) {
 func (m *Promote) fields(c *coder) {
 	c.number("Request", &m.Request)
 	c.word("Author", &m.Author, model.NameBytesMax)
+	c.flag("Force", &m.Force)
 }
 
 func (*Bye) fields(*coder) {}
@@ -142,15 +143,17 @@ func (m *Mark) fields(c *coder) {
 func (m *Peer) fields(c *coder) {
 	c.greeting(&m.Version)
 	c.authority("Authority", &m.Authority)
+	c.number("Cluster", &m.Cluster)
 	c.number("Life", &m.Life)
 	c.role(&m.Role)
 	c.epoch("Epoch", &m.Epoch)
+	c.epoch("Lineage", &m.Lineage)
 	c.number("Revision", &m.Revision)
-	c.epoch("Last", &m.Last)
 	c.number("Committed", &m.Committed)
-	c.digest("Digest", &m.Digest)
-	c.number("Voucher", &m.Voucher)
+	c.flag("Ready", &m.Ready)
 	c.flag("Preferred", &m.Preferred)
+	c.epoch("Intends", &m.Intends)
+	c.number("Attachment", &m.Attachment)
 }
 
 func (m *Attach) fields(c *coder) {
@@ -178,6 +181,11 @@ func (m *Install) fields(c *coder) {
 	c.epoch("LastEpoch", &m.LastEpoch)
 	c.heads(&m.Heads)
 	c.entries(&m.Entries)
+}
+
+func (m *Taken) fields(c *coder) {
+	c.number("Attachment", &m.Attachment)
+	c.number("Number", &m.Number)
 }
 
 func (m *Stored) fields(c *coder) {

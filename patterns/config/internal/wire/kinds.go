@@ -39,6 +39,7 @@ const (
 	kindAttach
 	kindAppend
 	kindInstall
+	kindTaken
 	kindStored
 	kindGranted
 )
@@ -94,6 +95,8 @@ func newMessage(k kind) Message {
 		return new(Append)
 	case kindInstall:
 		return new(Install)
+	case kindTaken:
+		return new(Taken)
 	case kindStored:
 		return new(Stored)
 	case kindGranted:
@@ -126,5 +129,6 @@ func (*Peer) kind() kind     { return kindPeer }
 func (*Attach) kind() kind   { return kindAttach }
 func (*Append) kind() kind   { return kindAppend }
 func (*Install) kind() kind  { return kindInstall }
+func (*Taken) kind() kind    { return kindTaken }
 func (*Stored) kind() kind   { return kindStored }
 func (*Granted) kind() kind  { return kindGranted }

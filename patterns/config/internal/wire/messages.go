@@ -92,10 +92,12 @@ type (
 		Revision uint64
 		Nodes    uint64
 	}
-	// Promote makes an authority the one that acknowledges alone: answered by Result.
+	// Promote makes an authority the one that acknowledges alone: answered by Result. Force is asked for where that may lose what
+	// another has acknowledged.
 	Promote struct {
 		Request uint64
 		Author  string
+		Force   bool
 	}
 	// Bye ends the session: its ephemeral keys are deleted, and it is no node any more.
 	Bye struct{}
@@ -130,7 +132,7 @@ type (
 		Epoch    model.Epoch
 		From     uint64         // 0: a snapshot; else records after that revision, of the trees that the client holds
 		Revision uint64         // that the answer as a whole leads to
-		Heads    []model.Head   // in chunk 0: of the trees that the client holds, sorted by name, at Revision
+		Heads    []model.Head   // in chunk 0: of the trees that the answer covers, sorted by name, at Revision; not of a part of a tree
 		Entries  []*model.Entry // of a snapshot, in the order of Builder.Add
 		Records  []model.Record
 	}
@@ -190,17 +192,19 @@ type (
 type (
 	// Peer is what an authority is, said each PeerInterval and whenever it changes.
 	Peer struct {
-		Version   uint64
-		Authority model.AuthorityID
-		Life      uint64 // made up at its start
-		Role      Role
-		Epoch     model.Epoch  // the highest that it has on disk
-		Revision  uint64       // of its last record on disk
-		Last      model.Epoch  // of that record
-		Committed uint64       // the last revision that it knows to be acknowledged
-		Digest    model.Digest // of all trees at Committed
-		Voucher   uint64       // Attachment that it was granted or grants; 0: none
-		Preferred bool         // wins when both are alike
+		Version    uint64
+		Authority  model.AuthorityID
+		Cluster    uint64 // tells one configuration from another; 0: it has not begun
+		Life       uint64 // made up at its start
+		Role       Role
+		Epoch      model.Epoch // the highest that it has on disk
+		Lineage    model.Epoch // whose primary\'s history it has, or the beginning of
+		Revision   uint64      // of its last record on disk
+		Committed  uint64      // the last revision that it knows to be acknowledged
+		Ready      bool        // of a standby: it may take over
+		Preferred  bool        // wins when both are alike
+		Intends    model.Epoch // of one that is looking and wins: what it opens once the other one has it on disk
+		Attachment uint64      // of a primary: the one of the standby that it has; 0: none
 	}
 	// Attach asks the primary for its records after what the standby has.
 	Attach struct {
@@ -228,6 +232,11 @@ type (
 		LastEpoch  model.Epoch  // of the record at Revision
 		Heads      []model.Head // in part 0
 		Entries    []*model.Entry
+	}
+	// Taken says that a standby has taken a part of a snapshot.
+	Taken struct {
+		Attachment uint64
+		Number     uint64
 	}
 	// Stored says what a standby has on disk.
 	Stored struct {
@@ -270,7 +279,8 @@ const (
 	CodeCompacted // the history does not go back so far, or not yet so far
 	CodeFuture
 	CodeNotPrimary
-	CodeFenced // the client has seen a later epoch
-	CodeBusy   // too much of this at once
-	CodeStore  // the disk failed, nothing was changed
+	CodeFenced   // the client has seen a later epoch
+	CodeBusy     // too much of this at once
+	CodeStore    // the disk failed, nothing was changed
+	CodeStranger // the session is not known: say Hello, then ask again
 )

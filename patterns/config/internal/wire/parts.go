@@ -89,7 +89,7 @@ func (c *coder) node(n *Node) {
 
 func (c *coder) role(r *Role) { c.choice("Role", (*uint8)(r), uint8(RoleStandby)) }
 
-func (c *coder) code(code *Code) { c.choice("Code", (*uint8)(code), uint8(CodeStore)) }
+func (c *coder) code(code *Code) { c.choice("Code", (*uint8)(code), uint8(CodeStranger)) }
 
 // Lengths are of 32 bits at most, whatever the bounds.
 const (

@@ -36,7 +36,7 @@ func fill(random *rand.Rand, v reflect.Value) {
 		*to = Role(1 + random.IntN(int(RoleStandby)))
 		return
 	case *Code:
-		*to = Code(1 + random.IntN(int(CodeStore)))
+		*to = Code(1 + random.IntN(int(CodeStranger)))
 		return
 	}
 	switch v.Kind() {

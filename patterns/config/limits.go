@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import "time"
+
+const (
+	// intervalMin keeps heartbeats from being the load, intervalMax lost messages from being noticed late.
+	intervalMin, intervalMax = 10 * time.Millisecond, time.Minute
+	// takeoverIntervals of silence are more than a primary needs to be heard on a busy machine.
+	takeoverIntervals = 5
+	// ticksPerInterval is how often an authority looks at its clock.
+	ticksPerInterval = 4
+	// historyRevisionsMin is above what may be under way when an authority ends, so that a request that is asked again is always
+	// recognised by the next one.
+	historyRevisionsMin = 4096
+	historyBytesDefault = 64 << 20
+	// messageBytesMax has room for the largest transaction and what stands around it.
+	messageBytesMax = 24 << 20
+	// authorityHWM lets a node lag by so many messages before some are dropped and it has to ask for them.
+	authorityHWM = 4096
+	// receiveBatch and arrivedBatches bound what is taken in before it is worked on.
+	receiveBatch, arrivedBatches = 256, 4
+	// closeLinger is how long Close waits for last words to go out.
+	closeLinger = 500 * time.Millisecond
+)
