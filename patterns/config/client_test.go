@@ -316,10 +316,14 @@ func TestClientLeavesNothing(t *testing.T) {
 	goroutines, descriptors := count()
 	for i := range 5 {
 		c := dial(t, Options{CacheFile: filepath.Join(t.TempDir(), "cache")}, f)
-		if i%2 == 0 {
-			f.become(wire.RolePrimary, uint64(2+i))
+		if i%2 == 0 { // the subscription ends before the client does
+			f.become(wire.RoleStandby, uint64(2+i))
+			for c.Freshness().Authority != "" {
+				runtime.Gosched()
+			}
 		}
 		c.Close()
+		f.become(wire.RolePrimary, uint64(2+i))
 	}
 	ctx := limit(t)
 	for {
@@ -331,5 +335,18 @@ func TestClientLeavesNothing(t *testing.T) {
 			t.Fatalf("%d goroutines and %d descriptors, before %d and %d", g, d, goroutines, descriptors)
 		}
 		runtime.Gosched()
+	}
+}
+
+// TestClientGreetsAnew: a stream that breaks and comes back at once is noticed, though nothing else is new.
+func TestClientGreetsAnew(t *testing.T) {
+	f := newFake(t, wire.RolePrimary)
+	c := dial(t, Options{}, f)
+	f.stop()
+	f.start()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if _, err := c.Set(ctx, "a/k", nil); err != nil {
+		t.Error(err)
 	}
 }
