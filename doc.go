@@ -34,6 +34,7 @@
 //	      node/            the client side as a machine: finds the authority, keeps a copy that equals its own
 //	      store/           the disk: bbolt, and memory for simulations
 //	      wire/            the messages and their frames
+//	cmd/                   commands: zwire runs and operates a configuration centre
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests
 //	internal/
