@@ -162,6 +162,53 @@ func TestRollbackShowsAndAsks(t *testing.T) {
 	s.run("rollback", "4", "--tree", "no/tree", "--yes").want(2, "nothing differs", "bad key")
 	s.asks = false // nobody to ask
 	s.run("rollback", "7").want(0, `revision 10`, "")
+
+	owner := s.start("set", "c/eph", "here", "--ttl", "1s")
+	owner.line("revision 11")
+	owner.end() // which deletes it
+	s.run("rollback", "11").want(0, `\Anothing differs\nrevision 12\n\z`, "")
+}
+
+// never is a terminal at which nobody types.
+type never struct{ context.Context }
+
+func (n never) Read([]byte) (int, error) {
+	<-n.Done()
+	return 0, n.Err()
+}
+
+func TestInterruptedQuestion(t *testing.T) {
+	s := newScene(t)
+	s.authority(nil)
+	s.run("set", "a/x", "old").want(0, "revision 1", "")
+	s.run("set", "a/x", "new").want(0, "revision 2", "")
+	for line, shown := range map[string]string{"rollback 1": "a/x  new → old\n", "set a/x -": "", "set a/x --file -": ""} {
+		ctx, stop := context.WithCancel(t.Context())
+		shows := watched{told: make(chan struct{}, 9)}
+		if shown != "" {
+			go func() { <-shows.told; stop() }()
+		} else {
+			stop()
+		}
+		var errs strings.Builder
+		args := append([]string{"zwire", "config", "--authority", s.endpoint}, strings.Fields(line)...)
+		code := run(ctx, args, configcmd.Streams{In: never{t.Context()}, Out: &shows, Err: &errs, Asks: true})
+		if code != 1 || !strings.HasSuffix(errs.String(), "zwire: interrupted\n") || shows.text.String() != shown {
+			t.Errorf("%s: code %d, %q, %q", line, code, shows.text.String(), errs.String())
+		}
+	}
+	s.run("get", "a/x").want(0, "new", "")
+}
+
+// watched tells when something is written.
+type watched struct {
+	text strings.Builder
+	told chan struct{}
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.told <- struct{}{}
+	return w.text.Write(p)
 }
 
 func TestStatusAndWait(t *testing.T) {
@@ -203,6 +250,11 @@ func TestPairAndPromote(t *testing.T) {
 	both := []string{"--authority", other}
 	s.run(append(both, "set", "svc/a", "1")...).want(0, "revision 1", "")
 	s.run(append(both, "status")...).want(0, s.endpoint+`  primary(.*\n)+`+other+`  standby`, "")
+	reversed := *s
+	reversed.endpoint = other
+	if document := reversed.run("--authority", s.endpoint, "status", "--json").json(); document["role"] != "primary" {
+		t.Errorf("nodes report to the primary, shown is what %v says", document)
+	}
 	if err := standby.Close(); err != nil {
 		t.Error(err)
 	}

@@ -43,7 +43,7 @@ func main() {
 
 	service := dial(ctx, &config.Options{Authorities: []string{*endpoint}, Name: "service", Trees: []string{"livesettings"}})
 	defer service.Close()
-	tracker, err := config.Track[settings](service, "livesettings/")
+	tracker, err := config.Track[settings](service, "livesettings")
 	check(err)
 	ended := make(chan int)
 	serving, stop := context.WithCancel(ctx)
