@@ -34,6 +34,7 @@
 //	      node/            the client as a machine: following, applying, repairing
 //	      store/           the disk, checked before it is believed
 //	      wire/            the protocol between them, written down
+//	cmd/                   the command zwire, which runs and operates a configuration centre
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests
 //	internal/

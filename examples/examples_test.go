@@ -33,6 +33,12 @@ func TestExamples(t *testing.T) {
 		{"pipeline", nil, []string{`worker 1:\d+ worker 2:\d+ worker 3:\d+`, `^sum of squares: 8995500500 right: true$`}},
 		{"chat", nil, []string{`"client \d+: hello, all" and 19 more lines`, `^20 clients said one line each, 400 lines were heard$`}},
 		{"peakshaving", nil, []string{`^a burst of 100 orders: 10 taken, 90 refused at once$`, `^served 100 of 100 in `}},
+		{"livesettings", nil, []string{
+			`^at the start +rate 100, burst 200, timeout 2s$`, `^after a change +rate 500, burst 1000, timeout 500ms$`,
+			`^after nonsense +rate 500, burst 1000, timeout 500ms$`, `livesettings/rate`, `^after the rollback +rate 100, burst 200, timeout 2s$`,
+			`mixtures of two revisions: 0$`,
+		}},
+		{"rollout", nil, []string{`^20 nodes have revision 1$`, `^node-20 +2 +true$`, `^all 20 processes had revision 2 `}},
 		{"quickstart", []string{"-workers", "2", "."}, []string{`^verdict: RIGHT\.`}},
 	}
 	for _, tt := range tests {

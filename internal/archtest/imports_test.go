@@ -20,7 +20,8 @@ func importOrder() []level {
 	return []level{
 		{".", 10},
 		{"examples/...", 10},
-		{"cmd/...", 10},
+		{"cmd/zwire", 10},
+		{"cmd/...", 15}, // its commands
 		{"patterns/config/internal/model", 28},
 		{"patterns/config/internal/wire", 27},
 		{"patterns/config/internal/store", 26},

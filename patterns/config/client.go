@@ -209,7 +209,7 @@ func (c *Client) flush() {
 func (c *Client) nowReady() bool {
 	v := c.machine.View()
 	if c.options.Observer {
-		return v.Welcome != nil && v.Connected
+		return v.Greeted
 	}
 	return v.Synced
 }

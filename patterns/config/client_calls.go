@@ -66,13 +66,14 @@ func (c *Client) Rollback(ctx context.Context, revision uint64, trees ...string)
 }
 
 // Promote makes the authority at an endpoint, which is one of Options.Authorities, the one that acknowledges alone. It is for an
-// operator who knows that the other one is gone for good: what that one has acknowledged alone would be lost. It is asked once.
-func (c *Client) Promote(ctx context.Context, endpoint string) error {
+// operator who knows that the other one is gone. A standby that is not known to have all that was acknowledged refuses it by
+// ErrReadOnly unless force is set: then that may be lost. It is asked once.
+func (c *Client) Promote(ctx context.Context, endpoint string, force bool) error {
 	link := slices.Index(c.options.Authorities, endpoint)
 	if link < 0 {
 		return fmt.Errorf("config: %q is not one of Options.Authorities", endpoint)
 	}
-	answer, err := c.ask(ctx, &wire.Promote{Author: c.options.Author}, link)
+	answer, err := c.ask(ctx, &wire.Promote{Author: c.options.Author, Force: force}, link)
 	if err != nil {
 		return err
 	}

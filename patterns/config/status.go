@@ -93,9 +93,21 @@ type NodeStatus struct {
 	Proved   bool          `json:"proved"`          // its digest is the authority's
 }
 
-// Status asks the authority who has what.
-func (c *Client) Status(ctx context.Context) (*Status, error) {
-	answer, err := c.ask(ctx, &wire.Status{}, node.Anywhere)
+// Status asks the authority that is followed who has what.
+func (c *Client) Status(ctx context.Context) (*Status, error) { return c.status(ctx, node.Anywhere) }
+
+// StatusOf is Status of the authority at an endpoint, which is one of Options.Authorities, whatever its role. It is asked once. Nodes
+// report to the primary alone.
+func (c *Client) StatusOf(ctx context.Context, endpoint string) (*Status, error) {
+	link := slices.Index(c.options.Authorities, endpoint)
+	if link < 0 {
+		return nil, fmt.Errorf("config: %q is not one of Options.Authorities", endpoint)
+	}
+	return c.status(ctx, link)
+}
+
+func (c *Client) status(ctx context.Context, link int) (*Status, error) {
+	answer, err := c.ask(ctx, &wire.Status{}, link)
 	if err != nil {
 		return nil, err
 	}

@@ -67,10 +67,10 @@ func TestOperator(t *testing.T) {
 	if _, err := c.Log(limit(t), 2, 0); !errors.Is(err, ErrInvalid) {
 		t.Errorf("no records: %v", err)
 	}
-	if err := c.Promote(limit(t), "ipc://elsewhere"); err == nil {
+	if err := c.Promote(limit(t), "ipc://elsewhere", false); err == nil {
 		t.Error("Promote of a stranger")
 	}
-	if err := c.Promote(limit(t), f.endpoint); err != nil {
+	if err := c.Promote(limit(t), f.endpoint, false); err != nil {
 		t.Error(err)
 	}
 }
@@ -83,7 +83,7 @@ func TestPromoteStandby(t *testing.T) {
 	standby.mu.Lock()
 	standby.epoch.Number = 2
 	standby.mu.Unlock()
-	if err := c.Promote(limit(t), standby.endpoint); err != nil {
+	if err := c.Promote(limit(t), standby.endpoint, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Set(limit(t), "a/k", nil); err != nil {

@@ -123,6 +123,7 @@ type View struct {
 	Connected bool          // it is followed, and was heard within the time that it has
 	Synced    bool          // the copy was proved at least once in this life
 	Proved    time.Time     // when the copy last was known to equal the authority's
+	Greeted   bool          // some authority has answered, whatever its role
 	Seen      model.Epoch   // the highest epoch
 	Err       error         // why the copy is in doubt
 }
@@ -130,6 +131,9 @@ type View struct {
 // View tells how things stand.
 func (m *Machine) View() View {
 	v := View{Link: m.followed, Synced: m.synced, Proved: m.proved, Seen: m.seen, Err: m.reason}
+	for i := range m.links {
+		v.Greeted = v.Greeted || m.links[i].greeted
+	}
 	if m.followed >= 0 {
 		v.Welcome = m.links[m.followed].welcome
 		v.Connected = !m.away

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package configcmd
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/zwire-mq/zwire/patterns/config"
+)
+
+func logCommand(streams Streams) *cli.Command {
+	return &cli.Command{
+		Name: "log", Usage: "show who changed what", ArgsUsage: " ",
+		Flags: []cli.Flag{
+			&cli.Uint64Flag{Name: "from", Usage: "the first `REVISION` to show (default: so that the newest are shown)"},
+			&cli.IntFlag{Name: "n", Usage: "how many at most", Value: 20},
+		},
+		Action: streams.action(log),
+	}
+}
+
+func log(ctx context.Context, c *call) error {
+	if err := c.arguments(0, 0); err != nil {
+		return err
+	}
+	if c.Int("n") < 1 {
+		return usagef("-n %d: want at least 1", c.Int("n"))
+	}
+	return c.observe(ctx, func(ctx context.Context, client *config.Client) error {
+		records, err := client.Log(ctx, c.Uint64("from"), c.Int("n"))
+		for last := 0; err == nil && len(records) > last && len(records) < c.Int("n"); { // an answer has a bound of its own
+			last = len(records)
+			var more []config.Record
+			more, err = client.Log(ctx, records[last-1].Revision+1, c.Int("n")-last)
+			records = append(records, more...)
+		}
+		if err != nil {
+			return err
+		}
+		if c.Bool("json") {
+			return c.printJSON(jsonLogOf(records))
+		}
+		t := &table{}
+		t.heads("REVISION", "TIME", "AUTHOR", "CHANGES")
+		for i := range records {
+			r := &records[i]
+			t.row(cell{text: fmt.Sprint(r.Revision)}, cell{text: r.Time.Local().Format(time.DateTime)}, cell{text: name(r.Author)},
+				cell{text: summary(r.Ops)})
+		}
+		return c.printTable(t)
+	})
+}
+
+// summaryOps is how many changes of a record stand in a line.
+const summaryOps = 3
+
+func summary(ops []config.Op) string {
+	var parts []string
+	for i := range ops {
+		op := &ops[i]
+		switch {
+		case i == summaryOps:
+			return strings.Join(parts, ", ") + fmt.Sprintf(", and %d more", len(ops)-i)
+		case op.Delete:
+			parts = append(parts, op.Key+" deleted")
+		default:
+			parts = append(parts, op.Key+" = "+shown(op.Value))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+type jsonLog struct {
+	Records []jsonRecord `json:"records"`
+}
+
+type jsonRecord struct {
+	Revision uint64    `json:"revision"`
+	Epoch    string    `json:"epoch"`
+	Time     time.Time `json:"time"`
+	Author   string    `json:"author"`
+	Session  string    `json:"session,omitempty"`
+	Ops      []jsonOp  `json:"ops"`
+}
+
+type jsonOp struct {
+	Key    string `json:"key"`
+	Delete bool   `json:"delete,omitempty"`
+	jsonValue
+	TTL float64 `json:"ttlSeconds,omitempty"`
+}
+
+func jsonLogOf(records []config.Record) jsonLog {
+	document := jsonLog{[]jsonRecord{}}
+	for i := range records {
+		r := &records[i]
+		record := jsonRecord{r.Revision, r.Epoch.String(), r.Time, r.Author, r.Session, nil}
+		for _, op := range r.Ops {
+			one := jsonOp{Key: op.Key, Delete: op.Delete, TTL: op.TTL.Seconds()}
+			if !op.Delete {
+				one.jsonValue = jsonValueOf(op.Value)
+			}
+			record.Ops = append(record.Ops, one)
+		}
+		document.Records = append(document.Records, record)
+	}
+	return document
+}
+
+func rollbackCommand(streams Streams) *cli.Command {
+	return &cli.Command{
+		Name: "rollback", Usage: "make the configuration what it was, under a new revision", ArgsUsage: "REVISION",
+		Description: "It shows what will change and, at a terminal, asks. Ephemeral keys stay.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "tree", Usage: "only this `TREE`; may be given more than once"},
+			&cli.BoolFlag{Name: "yes", Usage: "do not ask"},
+		},
+		Action: streams.action(rollback),
+	}
+}
+
+func rollback(ctx context.Context, c *call) error {
+	revision, err := c.revision()
+	if err != nil {
+		return err
+	}
+	trees := c.StringSlice("tree")
+	changes := []change{}
+	err = c.observe(ctx, func(ctx context.Context, client *config.Client) (err error) {
+		changes, err = rollbackChanges(ctx, client, revision, trees)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !c.Bool("json") {
+		if err := c.printChanges(changes); err != nil {
+			return err
+		}
+	}
+	if len(changes) > 0 && !c.Bool("yes") {
+		if err := c.ask(ctx, fmt.Sprintf("Change %d keys?", len(changes))); err != nil {
+			return err
+		}
+	}
+	return c.observe(ctx, func(ctx context.Context, client *config.Client) error {
+		made, err := client.Rollback(ctx, revision, trees...)
+		if err != nil {
+			return err
+		}
+		return c.printRevision(made)
+	})
+}
+
+// change is what happens to a key; nil: it is not there.
+type change struct {
+	key      string
+	old, new *config.Entry
+}
+
+// rollbackChanges is what a rollback would do now.
+func rollbackChanges(ctx context.Context, client *config.Client, revision uint64, trees []string) ([]change, error) {
+	_, then, err := readBelow(ctx, client, revision, "")
+	if err != nil {
+		return nil, err
+	}
+	_, now, err := readBelow(ctx, client, 0, "")
+	if err != nil {
+		return nil, err
+	}
+	byKey := map[string]*change{}
+	of := func(key string) *change {
+		if byKey[key] == nil {
+			byKey[key] = &change{key: key}
+		}
+		return byKey[key]
+	}
+	for i := range now {
+		of(now[i].Key).old = &now[i]
+	}
+	for i := range then {
+		if then[i].TTL == 0 {
+			of(then[i].Key).new = &then[i]
+		}
+	}
+	var changes []change
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		tree, _, _ := strings.Cut(key, "/")
+		if one := byKey[key]; one.differs() && (len(trees) == 0 || slices.Contains(trees, tree)) {
+			changes = append(changes, *one)
+		}
+	}
+	return changes, nil
+}
+
+// differs says whether the value does; ephemeral keys belong to their owners.
+func (ch *change) differs() bool {
+	if ch.old == nil || ch.new == nil {
+		return (ch.old == nil || ch.old.TTL == 0) && ch.old != ch.new
+	}
+	return ch.old.TTL == 0 && string(ch.old.Value) != string(ch.new.Value)
+}
+
+func (c *call) printChanges(changes []change) error {
+	t := &table{}
+	for _, ch := range changes {
+		t.row(cell{text: ch.key}, describe(ch.old, ch.new))
+	}
+	if len(changes) == 0 {
+		return c.printf("nothing differs\n")
+	}
+	return c.printTable(t)
+}
+
+// describe tells what happens to a key.
+func describe(old, new *config.Entry) cell {
+	switch {
+	case new == nil:
+		return cell{"deleted, was " + shown(old.Value), red}
+	case old == nil:
+		return cell{"= " + shown(new.Value), green}
+	}
+	return cell{shown(old.Value) + " → " + shown(new.Value), yellow}
+}
+
+// revision is the argument.
+func (c *call) revision() (uint64, error) {
+	if err := c.arguments(1, 1); err != nil {
+		return 0, err
+	}
+	var revision uint64
+	if _, err := fmt.Sscanf(c.Args().First(), "%d", &revision); err != nil || fmt.Sprint(revision) != c.Args().First() {
+		return 0, usagef("%q is no revision: want a number, see zwire config log", c.Args().First())
+	}
+	return revision, nil
+}

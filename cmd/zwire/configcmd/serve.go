@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package configcmd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/zwire-mq/zwire/patterns/config"
+	"github.com/zwire-mq/zwire/transport"
+)
+
+func serveCommand(streams Streams) *cli.Command {
+	return &cli.Command{
+		Name: "serve", Usage: "run an authority until interrupted",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "endpoint", Usage: "where to listen", Value: config.DefaultEndpoint},
+			&cli.StringFlag{Name: "changes", Usage: "`ENDPOINT` where changes are published (default: the next port, or the name and -changes)"},
+			&cli.StringFlag{Name: "store", Usage: "`FILE` that holds the configuration; made if it does not exist", Required: true, TakesFile: true},
+			&cli.StringFlag{Name: "other", Usage: "`ENDPOINT` of the other authority: changes are acknowledged when both have them on disk"},
+			&cli.BoolFlag{Name: "preferred", Usage: "be the primary when both start alike"},
+			&cli.StringFlag{Name: "takeover-after", Usage: "`DURATION` of silence after which a standby takes over, or never", Value: "10s"},
+			&cli.DurationFlag{Name: "interval", Usage: "between heartbeats", Value: time.Second},
+			&cli.IntFlag{Name: "value-bytes", Usage: "the largest value (default: 1 MiB)"},
+			&cli.IntFlag{Name: "history", Usage: "how many revisions are kept at least (default: 4096)"},
+			&cli.BoolFlag{Name: "expose", Usage: "allow endpoints that other machines reach; there is no authentication"},
+		},
+		Action: streams.action(serve),
+	}
+}
+
+func serve(ctx context.Context, c *call) error {
+	options, err := c.authorityOptions()
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range []string{options.Endpoint, options.Changes} {
+		switch {
+		case !exposes(endpoint):
+		case !c.Bool("expose"):
+			return usagef("%s may be reached by other machines, and whoever reaches it may change everything: use a loopback "+
+				"address or ipc, or allow it by --expose", endpoint)
+		default:
+			c.warn("warning: whoever reaches %s may read and change everything: there is no authentication, authors are as claimed", endpoint)
+		}
+	}
+	authority, err := config.NewAuthority(options)
+	if err != nil {
+		return err
+	}
+	if err := c.printServing(authority.Endpoint()); err != nil {
+		return errors.Join(err, authority.Close())
+	}
+	select {
+	case <-ctx.Done():
+	case <-authority.Done():
+	}
+	return errors.Join(authority.Err(), authority.Close())
+}
+
+func (c *call) authorityOptions() (*config.AuthorityOptions, error) {
+	if err := c.arguments(0, 0); err != nil {
+		return nil, err
+	}
+	options := &config.AuthorityOptions{
+		Endpoint: c.String("endpoint"), Changes: c.String("changes"), Path: c.String("store"), Other: c.String("other"),
+		Preferred: c.Bool("preferred"), TakeoverAfter: config.TakeoverNever, Interval: c.Duration("interval"),
+		ValueBytes: c.Int("value-bytes"), HistoryRevisions: c.Int("history"), Log: slog.New(slog.NewTextHandler(c.Err, nil)),
+	}
+	if text := c.String("takeover-after"); text != "never" {
+		after, err := time.ParseDuration(text)
+		if err != nil || after <= 0 {
+			return nil, usagef("--takeover-after %q: want a time such as 10s, or never", text)
+		}
+		options.TakeoverAfter = after
+	}
+	return options, nil
+}
+
+func (c *call) printServing(endpoint string) error {
+	if c.Bool("json") {
+		return c.printJSON(map[string]string{"endpoint": endpoint})
+	}
+	return c.printf("listening on %s\n", endpoint)
+}
+
+// exposes says whether other machines can reach an endpoint. One that is not well-formed is for the authority to refuse.
+func exposes(endpoint string) bool {
+	scheme, address, err := transport.SplitEndpoint(endpoint)
+	if err != nil || scheme == "ipc" || scheme == "inproc" {
+		return false
+	}
+	hostPort, err := transport.ParseHostPort(scheme, address)
+	if err != nil || hostPort.Host == "localhost" {
+		return false
+	}
+	return !hostPort.IP.IsLoopback() // of a name, or of all addresses, there is none
+}
+
+func promoteCommand(streams Streams) *cli.Command {
+	return &cli.Command{
+		Name: "promote", Usage: "make an authority acknowledge changes alone", ArgsUsage: "ENDPOINT",
+		Description: "For when the other authority is gone. A standby that has all that was acknowledged becomes the primary; a primary without\n" +
+			"its standby takes changes again. The other one cannot acknowledge anything after it, once it has met this one or a node.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "force", Usage: "even if what the other one has acknowledged may be lost"},
+		},
+		Action: streams.action(promote),
+	}
+}
+
+func promote(ctx context.Context, c *call) error {
+	if err := c.arguments(1, 1); err != nil {
+		return err
+	}
+	endpoint := c.Args().First()
+	ctx, cancel := c.limited(ctx)
+	defer cancel()
+	client, err := c.dial(ctx, &config.Options{Observer: true, Authorities: []string{endpoint}})
+	if err != nil {
+		return err
+	}
+	if err := client.Promote(ctx, endpoint, c.Bool("force")); err != nil {
+		return errors.Join(err, client.Close())
+	}
+	if c.Bool("json") {
+		err = c.printJSON(map[string]string{"promoted": endpoint})
+	} else {
+		err = c.printf("%s acknowledges changes alone\n", endpoint)
+	}
+	return errors.Join(err, client.Close())
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package configcmd
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/zwire-mq/zwire/patterns/config"
+)
+
+// lookEvery is how often a command that goes on looks whether all is well.
+const lookEvery = time.Second
+
+func watchCommand(streams Streams) *cli.Command {
+	return &cli.Command{
+		Name: "watch", Usage: "show keys, and then each change, until interrupted", ArgsUsage: "[PREFIX]",
+		Description: "It holds a copy of the tree, so it is a node of the roll-out while it runs.",
+		Action:      streams.action(watch),
+	}
+}
+
+func watch(ctx context.Context, c *call) error {
+	if err := c.arguments(0, 1); err != nil {
+		return err
+	}
+	prefix := c.Args().First()
+	options := &config.Options{}
+	if tree, _, _ := strings.Cut(prefix, "/"); tree != "" {
+		options.Trees = []string{tree}
+	}
+	limited, cancel := c.limited(ctx)
+	defer cancel()
+	client, err := c.dial(limited, options)
+	if err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	others.Go(func() { c.watchFreshness(watching, client) })
+	err = c.printWatch(watching, client, prefix)
+	stop()
+	others.Wait()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // how a watch ends
+	}
+	return errors.Join(err, client.Close())
+}
+
+// printWatch is one change behind, so that it knows of each whether another of the same revision follows.
+func (c *call) printWatch(ctx context.Context, client *config.Client, prefix string) error {
+	var last *config.Change
+	for change, err := range client.Watch(ctx, prefix) {
+		if err != nil {
+			return err
+		}
+		more := change.More
+		if below(change.Key, prefix) {
+			if last != nil {
+				last.More = true
+				if err := c.printChange(last); err != nil {
+					return err
+				}
+			}
+			last = &change
+		}
+		if !more && last != nil {
+			last.More = false
+			if err := c.printChange(last); err != nil {
+				return err
+			}
+			last = nil
+		}
+	}
+	return nil
+}
+
+func (c *call) printChange(change *config.Change) error {
+	if c.Bool("json") {
+		return c.printJSON(jsonChange{
+			change.Revision, change.Key, jsonEntryOf(change.Old), jsonEntryOf(change.New), change.More,
+		})
+	}
+	described := describe(change.Old, change.New)
+	if change.Old == nil {
+		described.colour = plain // what is there already looks alike
+	}
+	return c.printf("%d  %s  %s\n", change.Revision, change.Key, c.paint(described.colour, described.text))
+}
+
+type jsonChange struct {
+	Revision uint64     `json:"revision"`
+	Key      string     `json:"key"`
+	Old      *jsonEntry `json:"old"`
+	New      *jsonEntry `json:"new"`
+	More     bool       `json:"more"`
+}
+
+// watchFreshness tells when the authority goes away and comes back.
+func (c *call) watchFreshness(ctx context.Context, client *config.Client) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	connected := true
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		fresh := client.Freshness()
+		switch {
+		case fresh.Connected == connected:
+			continue
+		case fresh.Connected:
+			c.warn("the authority %s is back", fresh.Authority)
+		default:
+			c.warn("the authority is away: what is shown was last known to be right %s ago", rounded(time.Since(fresh.Proved)))
+		}
+		connected = fresh.Connected
+	}
+}
