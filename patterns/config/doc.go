@@ -69,9 +69,9 @@
 //	A change is made once, however often a client has to ask                     TestAskedAgain, TestPairSimulation
 //	At most one authority acknowledges                                           TestPairSimulation, TestTakeover, TestLostStandby
 //	Epochs that are over are refused                                             TestTakeover, TestSimulation
-//	A copy is the content at its revision, whole, of all its trees               TestSimulation, TestRandomWorlds
+//	A copy is the content at its revision, whole, of all its trees               TestSimulation, TestRandom
 //	Revisions of a copy do not go back                                           TestSimulation
-//	Gaps, lost tails and wrong digests are repaired, never skipped               TestRandomWorlds, TestSimulation
+//	Gaps, lost tails and wrong digests are repaired, never skipped               TestRandom, TestSimulation
 //	A writer reads its own writes                                                TestSimulation
 //	What stands when it is quiet is what all nodes have                          TestSimulation
 //	A watcher sees the final state                                               TestWatch

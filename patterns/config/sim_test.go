@@ -38,6 +38,7 @@ type town struct {
 	acked   map[uint64]string // revision → the value that was acknowledged under it
 	refused map[string]error  // value → why it was surely not written
 	written int
+	drops   uint64 // changes that were not published to some node, because its queue was full
 	notes   []string
 }
 
@@ -129,6 +130,7 @@ func (w *town) serve(s *seat) {
 // kill ends an authority's process: nothing reaches its disk any more.
 func (w *town) kill(s *seat) {
 	s.disk.Crash()
+	w.drops += s.authority.pub.Stats().Dropped[socket.DropFull]
 	s.authority.Close()
 	s.context.Close()
 	s.authority = nil
@@ -388,12 +390,15 @@ func (w *town) end() {
 // a node shows is the content at its revision, revisions do not go back, and when it is quiet all have the same.
 func TestSimulation(t *testing.T) {
 	seeds := 20 * soakFactor(t)
-	acked, seen := 0, 0
+	acked, seen, drops := 0, 0, uint64(0)
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newTown(t, uint64(seed))
-				defer w.end()
+				defer func() {
+					w.end()
+					drops += w.drops
+				}()
 				var writes sync.WaitGroup
 				for range 2 {
 					w.settle()
@@ -411,8 +416,8 @@ func TestSimulation(t *testing.T) {
 			})
 		})
 	}
-	t.Logf("%d runs, %d acknowledged changes, %d copies shown", seeds, acked, seen)
-	if acked < 50*seeds || seen < 200*seeds {
+	t.Logf("%d runs, %d acknowledged changes, %d copies shown, %d dropped by full queues", seeds, acked, seen, drops)
+	if acked < 50*seeds || seen < 200*seeds || drops == 0 {
 		t.Error("too quiet to show anything")
 	}
 }
