@@ -47,6 +47,9 @@ func serveChild(words []string) {
 	a.Close()
 }
 
+// soakKillsMax is what is asked for in full.
+const soakKillsMax = 200
+
 // process is an authority that can be killed.
 type process struct {
 	t     *testing.T
@@ -177,6 +180,7 @@ func (l *load) check(clients ...*Client) {
 
 // TestSoakKill: an authority is killed again and again under load; what it acknowledged is there when it starts again.
 func TestSoakKill(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	dir := t.TempDir()
 	endpoint := "ipc://" + filepath.Join(dir, "a")
 	p := &process{t: t, words: endpoint + " " + filepath.Join(dir, "store")}
@@ -184,7 +188,7 @@ func TestSoakKill(t *testing.T) {
 	watcher := mustDial(t, &Options{Authorities: []string{endpoint}, Name: "watcher"})
 	defer watcher.Close()
 	l := startLoad(t, []string{endpoint})
-	kills := 3 * soakFactor(t)
+	kills := min(3*soakFactor(t), soakKillsMax)
 	for range kills {
 		l.progress(20 + rand.IntN(100))
 		p.kill()
@@ -202,6 +206,7 @@ func TestSoakKill(t *testing.T) {
 
 // TestSoakKillPair: of two authorities one is killed at a time; clients move to the other, and nothing acknowledged is lost.
 func TestSoakKillPair(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var endpoints []string
 	for _, name := range []string{"a", "b"} {
@@ -217,7 +222,7 @@ func TestSoakKillPair(t *testing.T) {
 	watcher := mustDial(t, &Options{Authorities: endpoints, Name: "watcher"})
 	defer watcher.Close()
 	l := startLoad(t, endpoints)
-	kills := 3 * soakFactor(t)
+	kills := min(3*soakFactor(t), soakKillsMax)
 	for range kills {
 		inStep(t, watcher)
 		l.progress(20 + rand.IntN(100))

@@ -69,6 +69,9 @@ type sighting struct {
 	digest   Digest
 }
 
+// simulationsMax runs take minutes.
+const simulationsMax = 2000
+
 const townInterval = 100 * time.Millisecond
 
 func newTown(t *testing.T, seed uint64) *town {
@@ -389,7 +392,8 @@ func (w *town) end() {
 // TestSimulation: whatever goes wrong, nothing that was acknowledged is lost, nothing that was refused is written, every copy that
 // a node shows is the content at its revision, revisions do not go back, and when it is quiet all have the same.
 func TestSimulation(t *testing.T) {
-	seeds := 20 * soakFactor(t)
+	t.Parallel()
+	seeds := min(20*soakFactor(t), simulationsMax)
 	acked, seen, drops := 0, 0, uint64(0)
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
