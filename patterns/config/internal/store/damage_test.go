@@ -159,7 +159,7 @@ func TestSoakDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	kinds := harms()
 	intact, refused := 0, 0
-	for n := range soaked(t, 20*len(kinds)) {
+	for n := range min(soaked(t, 20*len(kinds)), 2000) {
 		random := rand.New(rand.NewPCG(uint64(n), 1))
 		kind, at := kinds[n%len(kinds)], i.somewhere(random)
 		writeFile(t, path, kind.do(random, i, bytes.Clone(i.now), at))

@@ -71,7 +71,7 @@ func TestSoakKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	random := rand.New(rand.NewPCG(15, 15))
 	last := uint64(0)
-	for range soaked(t, 5) {
+	for range min(soaked(t, 5), 200) {
 		last = max(last, writeAndKill(t, path, random.IntN(60)))
 		b := openBolt(t, path)
 		contents := mustLoad(t, b)
