@@ -11,7 +11,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,15 +40,7 @@ const (
 // hostileCount scales a count by ZWIRE_SOAK, which is 1 by default.
 func hostileCount(t testing.TB, count int) int {
 	t.Helper()
-	text := os.Getenv("ZWIRE_SOAK")
-	if text == "" {
-		return count
-	}
-	factor, err := strconv.ParseFloat(text, 64)
-	if err != nil || factor <= 0 {
-		t.Fatalf("ZWIRE_SOAK=%q is not a positive number", text)
-	}
-	return min(max(int(float64(count)*factor), 1), hostileCountMost)
+	return sockettest.Soaked(t, count, hostileCountMost)
 }
 
 // hostileTarget is a bound ROUTER that sends every message back, and a good DEALER that makes round trips through it all

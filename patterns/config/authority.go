@@ -222,7 +222,7 @@ func (a *Authority) start() error {
 func (a *Authority) listen(id model.AuthorityID) error {
 	options := socket.Options{
 		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, MessageBytes: messageBytesMax,
-		RouterMandatory: true, RouterHandover: true,
+		RouterMandatory: true, RouterHandover: true, BusyPoll: socket.BusyPollNone,
 	}
 	var err error
 	if a.router, err = socket.NewRouter(&options); err != nil {

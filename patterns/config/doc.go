@@ -69,9 +69,9 @@
 //	A change is made once, however often a client has to ask                     TestAskedAgain, TestPairSimulation
 //	At most one authority acknowledges                                           TestPairSimulation, TestTakeover, TestLostStandby
 //	Epochs that are over are refused                                             TestTakeover, TestSimulation
-//	A copy is the content at its revision, whole, of all its trees               TestSimulation, TestRandom
+//	A copy is the content at its revision, whole, of all its trees               TestSimulation, TestRandomSimulation
 //	Revisions of a copy do not go back                                           TestSimulation
-//	Gaps, lost tails and wrong digests are repaired, never skipped               TestRandom, TestSimulation
+//	Gaps, lost tails and wrong digests are repaired, never skipped               TestRandomSimulation, TestSimulation
 //	A writer reads its own writes                                                TestSimulation
 //	What stands when it is quiet is what all nodes have                          TestSimulation
 //	A watcher sees the final state                                               TestWatch

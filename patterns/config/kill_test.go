@@ -18,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 // serveVariable makes the test binary an authority: its value is the options, as words.
@@ -188,7 +190,7 @@ func TestSoakKill(t *testing.T) {
 	watcher := mustDial(t, &Options{Authorities: []string{endpoint}, Name: "watcher"})
 	defer watcher.Close()
 	l := startLoad(t, []string{endpoint})
-	kills := min(3*soakFactor(t), soakKillsMax)
+	kills := sockettest.Soaked(t, 3, soakKillsMax)
 	for range kills {
 		l.progress(20 + rand.IntN(100))
 		p.kill()
@@ -222,7 +224,7 @@ func TestSoakKillPair(t *testing.T) {
 	watcher := mustDial(t, &Options{Authorities: endpoints, Name: "watcher"})
 	defer watcher.Close()
 	l := startLoad(t, endpoints)
-	kills := min(3*soakFactor(t), soakKillsMax)
+	kills := sockettest.Soaked(t, 3, soakKillsMax)
 	for range kills {
 		inStep(t, watcher)
 		l.progress(20 + rand.IntN(100))

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 	"github.com/zwire-mq/zwire/patterns/config/internal/store"
 	"github.com/zwire-mq/zwire/socket"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 	"github.com/zwire-mq/zwire/transport"
 )
 
@@ -393,7 +392,7 @@ func (w *town) end() {
 // a node shows is the content at its revision, revisions do not go back, and when it is quiet all have the same.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
-	seeds := min(20*soakFactor(t), simulationsMax)
+	seeds := sockettest.Soaked(t, 20, simulationsMax)
 	acked, seen, drops := 0, 0, uint64(0)
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
@@ -424,17 +423,4 @@ func TestSimulation(t *testing.T) {
 	if acked < 50*seeds || seen < 200*seeds || drops == 0 {
 		t.Error("too quiet to show anything")
 	}
-}
-
-// soakFactor is the factor by which long tests are longer.
-func soakFactor(t *testing.T) int {
-	text := os.Getenv("ZWIRE_SOAK")
-	if text == "" {
-		return 1
-	}
-	factor, err := strconv.Atoi(text)
-	if err != nil || factor < 1 {
-		t.Fatalf("ZWIRE_SOAK=%q, want a number from 1", text)
-	}
-	return factor
 }

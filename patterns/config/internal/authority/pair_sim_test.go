@@ -5,7 +5,6 @@ package authority
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 	"github.com/zwire-mq/zwire/patterns/config/internal/store"
 	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 // world is two authorities, a network between them that loses, delays and parts, disks that fail and processes that end at any
@@ -279,7 +279,7 @@ func (w *world) check(primary *Machine) {
 
 // TestPairSimulation: at most one authority acknowledges, and nothing that was acknowledged is ever lost.
 func TestPairSimulation(t *testing.T) {
-	seeds := min(300*soak(t), 10_000)
+	seeds := sockettest.Soaked(t, 300, 10_000)
 	acked, epochs := 0, uint64(0)
 	for seed := range seeds {
 		w := newWorld(t, uint64(seed))
@@ -298,17 +298,4 @@ func TestPairSimulation(t *testing.T) {
 	if acked < 100*seeds || epochs < 5*uint64(seeds) {
 		t.Errorf("too quiet to show anything: %d acknowledged changes, %d epochs", acked, epochs)
 	}
-}
-
-// soak is the factor by which long tests are longer.
-func soak(t *testing.T) int {
-	text := os.Getenv("ZWIRE_SOAK")
-	if text == "" {
-		return 1
-	}
-	factor, err := strconv.Atoi(text)
-	if err != nil || factor < 1 {
-		t.Fatalf("ZWIRE_SOAK=%q, want a number from 1", text)
-	}
-	return factor
 }

@@ -3,24 +3,20 @@
 package node
 
 import (
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
-// TestRandom drives a node through losses, cuts, damage, takeovers and forks of the history. What is visible always is what an authority
+// TestRandomSimulation drives a node through losses, cuts, damage, takeovers and forks of the history. What is visible always is what an authority
 // had acknowledged at that revision in that epoch; revisions rise within an epoch, and epochs rise; when the world is quiet, the
 // node has the last revision, and each request has been carried out once and answered.
-func TestRandom(t *testing.T) {
-	seeds := uint64(1000)
-	if scale, err := strconv.ParseUint(os.Getenv("ZWIRE_SOAK"), 10, 8); err == nil {
-		seeds *= max(scale, 1)
-	}
+func TestRandomSimulation(t *testing.T) {
+	seeds := uint64(sockettest.Soaked(t, 1000, 100_000))
 	moved, synced := 0, 0
 	for seed := range seeds {
 		var trees []string

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 // TestSoakPowerCut puts together what a power cut in the middle of a commit can leave: until the meta page is written, any of the
@@ -21,7 +23,7 @@ func TestSoakPowerCut(t *testing.T) {
 	o.build(30, 10)
 	metas := 2 * os.Getpagesize()
 	changed := 0
-	for n := range soaked(t, 30) {
+	for n := range sockettest.Soaked(t, 30, 3000) {
 		before, old := readFile(t, path), o.want
 		if err := o.step(); err != nil {
 			t.Fatal(err)

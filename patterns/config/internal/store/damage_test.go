@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 // image is a store's file, the same some commits ago, and what is in it.
@@ -159,7 +160,7 @@ func TestSoakDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	kinds := harms()
 	intact, refused := 0, 0
-	for n := range min(soaked(t, 20*len(kinds)), 2000) {
+	for n := range sockettest.Soaked(t, 20*len(kinds), 2000) {
 		random := rand.New(rand.NewPCG(uint64(n), 1))
 		kind, at := kinds[n%len(kinds)], i.somewhere(random)
 		writeFile(t, path, kind.do(random, i, bytes.Clone(i.now), at))

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 // killPath names the store that TestWriteUntilKilled writes to; without it that test does nothing.
@@ -71,7 +72,7 @@ func TestSoakKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	random := rand.New(rand.NewPCG(15, 15))
 	last := uint64(0)
-	for range min(soaked(t, 5), 200) {
+	for range sockettest.Soaked(t, 5, 200) {
 		last = max(last, writeAndKill(t, path, random.IntN(60)))
 		b := openBolt(t, path)
 		contents := mustLoad(t, b)

@@ -6,29 +6,13 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 )
-
-// soaked scales a count by ZWIRE_SOAK, which is 1 by default.
-func soaked(t testing.TB, count int) int {
-	t.Helper()
-	text := os.Getenv("ZWIRE_SOAK")
-	if text == "" {
-		return count
-	}
-	factor, err := strconv.ParseFloat(text, 64)
-	if err != nil || factor <= 0 {
-		t.Fatalf("ZWIRE_SOAK=%q is not a positive number", text)
-	}
-	return max(int(float64(count)*factor), 1)
-}
 
 // subject is a kind of store under test.
 type subject struct {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 func TestBolt(t *testing.T)   { conform(t, boltSubject()) }
@@ -40,7 +41,7 @@ func conformNew(t *testing.T, kind subject) {
 
 // conformRandom opens the store again after each of many operations and compares.
 func conformRandom(t *testing.T, kind subject) {
-	for seed := range uint64(soaked(t, 4)) {
+	for seed := range uint64(sockettest.Soaked(t, 4, 400)) {
 		o := newOwner(t, rand.New(rand.NewPCG(seed, 0)), kind.open(t))
 		for i := range 40 {
 			if err := o.step(); err != nil {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sockettest
+
+import (
+	"os"
+	"strconv"
+	"testing"
+)
+
+// Soaked scales the count of a long test by the environment variable ZWIRE_SOAK, which is 1 by default: 1 to most.
+func Soaked(t testing.TB, count, most int) int {
+	t.Helper()
+	text := os.Getenv("ZWIRE_SOAK")
+	if text == "" {
+		return min(count, most)
+	}
+	factor, err := strconv.ParseFloat(text, 64)
+	if err != nil || factor <= 0 {
+		t.Fatalf("ZWIRE_SOAK=%q is not a positive number", text)
+	}
+	return min(max(int(float64(count)*factor), 1), most)
+}
