@@ -29,11 +29,11 @@
 //	patterns/              what people build from sockets
 //	  config/              configuration that reaches every process: an authority with its standby, and nodes
 //	    internal/
-//	      authority/       the authority, alone or one of two, as a machine
-//	      model/           keys, transactions, states that never change, digests
-//	      node/            the client side as a machine: finds the authority, keeps a copy that equals its own
-//	      store/           the disk: bbolt, and memory for simulations
-//	      wire/            the messages and their frames
+//	      authority/       the authority as a machine: changes, sessions, and who of two may acknowledge
+//	      model/           keys, transactions, and states that never change
+//	      node/            the client as a machine: following, applying, repairing
+//	      store/           the disk, checked before it is believed
+//	      wire/            the protocol between them, written down
 //	cmd/                   commands: zwire runs and operates a configuration centre
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests

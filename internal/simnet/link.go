@@ -13,6 +13,7 @@ import (
 // Link is a stream as the network sees it: both ends, both directions.
 type Link struct {
 	network *Network
+	from    string
 	address string
 	number  int
 	ends    [2]*stream // who dialled, who accepted
@@ -21,6 +22,9 @@ type Link struct {
 
 // Address is the one that was dialled.
 func (l *Link) Address() string { return l.address }
+
+// From is the host that dialled, empty when it has no name.
+func (l *Link) From() string { return l.from }
 
 // Number counts the links of a network from 1.
 func (l *Link) Number() int { return l.number }
@@ -61,7 +65,7 @@ func (l *Link) leave() {
 	l.network.links = slices.DeleteFunc(l.network.links, func(other *Link) bool { return other == l })
 }
 
-func (l *Link) silent() bool { return l.stalled || l.network.partitioned }
+func (l *Link) silent() bool { return l.stalled || l.network.separated(l.from, l.address) }
 
 // flow is one direction of a link.
 type flow struct {
@@ -201,5 +205,5 @@ func (s *stream) Close() error {
 func (s *stream) RemoteAddress() string { return s.remote }
 
 func (s *stream) failed(operation string, err error) error {
-	return simTransport{s.link.network}.failed(operation, s.remote, err)
+	return simTransport{network: s.link.network}.failed(operation, s.remote, err)
 }

@@ -38,14 +38,14 @@ type Network struct {
 	seed int64
 
 	// mu guards all that follows, and all of every listener, link, flow and stream.
-	mu          sync.Mutex
-	changed     *sync.Cond // of mu: whatever Dial or Accept may wait for
-	listeners   map[string]*listener
-	refused     map[string]bool
-	links       []*Link // that neither were cut nor closed at both ends
-	linksMade   int
-	namesMade   int
-	partitioned bool
+	mu        sync.Mutex
+	changed   *sync.Cond // of mu: whatever Dial or Accept may wait for
+	listeners map[string]*listener
+	refused   map[string]bool
+	links     []*Link // that neither were cut nor closed at both ends
+	linksMade int
+	namesMade int
+	apart     func(from, to string) bool // nil: nobody is kept from anybody
 }
 
 // New makes a network without anybody in it.
@@ -62,8 +62,11 @@ func New(seed int64, cfg Config) *Network {
 }
 
 // Transport is the way into the network, through the devices of Config.Plan.
-func (n *Network) Transport() transport.Transport {
-	var direct transport.Transport = simTransport{n}
+func (n *Network) Transport() transport.Transport { return n.From("") }
+
+// From is Transport for a host with a name, which [Network.Separate] knows it by.
+func (n *Network) From(host string) transport.Transport {
+	var direct transport.Transport = simTransport{n, host}
 	if n.cfg.Plan != nil {
 		return Inject(direct, n.seed, n.cfg.Plan)
 	}
@@ -80,14 +83,27 @@ func (n *Network) Refuse(address string, refuse bool) {
 
 // Partition keeps all octets from arriving and all dials from coming to an end, or lets both go on.
 func (n *Network) Partition(partitioned bool) {
+	if !partitioned {
+		n.Separate(nil)
+		return
+	}
+	n.Separate(func(string, string) bool { return true })
+}
+
+// Separate is Partition between some only: apart tells of a host that dials and an address that it dials whether they are, and
+// must not call the network. Nil ends all separation.
+func (n *Network) Separate(apart func(from, to string) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.partitioned = partitioned
+	n.apart = apart
 	n.changed.Broadcast()
 	for _, link := range n.links {
 		link.wake()
 	}
 }
+
+// separated is for callers that hold mu.
+func (n *Network) separated(from, to string) bool { return n.apart != nil && n.apart(from, to) }
 
 // Links gives the links that neither were cut nor closed at both ends, oldest first.
 func (n *Network) Links() []*Link {
@@ -119,9 +135,9 @@ func (n *Network) after(change func()) {
 }
 
 // connect puts a new link into the listener's queue and gives the dialling end; mu is held.
-func (n *Network) connect(l *listener) *stream {
+func (n *Network) connect(l *listener, from string) *stream {
 	n.linksMade++
-	link := &Link{network: n, address: l.address, number: n.linksMade}
+	link := &Link{network: n, from: from, address: l.address, number: n.linksMade}
 	to, back := newFlow(link), newFlow(link)
 	dialled := &stream{link: link, in: back, out: to, remote: l.address}
 	accepted := &stream{link: link, in: to, out: back, remote: fmt.Sprintf("dialler-%d", link.number)}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -368,4 +369,52 @@ func TestPiecesFollowSeed(t *testing.T) {
 	if other := pieces(2); slices.Equal(first, other) {
 		t.Errorf("seeds 1 and 2 both give %v", first)
 	}
+}
+
+// TestSeparate: a host is kept from one address and reaches the other; what was written arrives when the separation ends.
+func TestSeparate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(1, Config{})
+		accepted := map[string]transport.Stream{}
+		dialled := map[string]transport.Stream{}
+		for _, address := range []string{"a", "b"} {
+			l, err := n.Transport().Listen(t.Context(), address, transport.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if dialled[address], err = n.From("host").Dial(t.Context(), address, transport.Config{}); err != nil {
+				t.Fatal(err)
+			}
+			if accepted[address], err = l.Accept(); err != nil {
+				t.Fatal(err)
+			}
+			defer dialled[address].Close()
+			defer accepted[address].Close()
+		}
+		n.Separate(func(from, to string) bool { return from == "host" && to == "a" })
+		arrived := map[string]time.Duration{}
+		var mu sync.Mutex
+		start := time.Now()
+		var readers sync.WaitGroup
+		for address, stream := range accepted {
+			dialled[address].Write([]byte("x"))
+			readers.Go(func() {
+				stream.Read(make([]byte, 1))
+				mu.Lock()
+				defer mu.Unlock()
+				arrived[address] = time.Since(start)
+			})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := n.From("host").Dial(ctx, "a", transport.Config{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("dial of a: %v, want a deadline", err)
+		}
+		n.Separate(nil)
+		readers.Wait()
+		if arrived["a"] != time.Second || arrived["b"] != 0 {
+			t.Errorf("arrived after %v, want a after 1 s, b at once", arrived)
+		}
+	})
 }

@@ -13,7 +13,10 @@ import (
 )
 
 // simTransport reads an address as any name; "*" listens at a new one.
-type simTransport struct{ network *Network }
+type simTransport struct {
+	network *Network
+	host    string
+}
 
 func (t simTransport) Scheme() string { return t.network.cfg.Scheme }
 
@@ -37,7 +40,7 @@ func (t simTransport) Dial(ctx context.Context, address string, _ transport.Conf
 	if err := t.Check(address, false); err != nil {
 		return nil, err
 	}
-	dialled, err := t.network.dial(ctx, address)
+	dialled, err := t.network.dial(ctx, t.host, address)
 	if err != nil {
 		return nil, t.failed("dial", address, err)
 	}
@@ -81,7 +84,7 @@ func (n name) Network() string { return n.scheme }
 func (n name) String() string  { return n.address }
 
 // dial waits for the round trip, for the end of a partition and for room in the listener's queue.
-func (n *Network) dial(ctx context.Context, address string) (*stream, error) {
+func (n *Network) dial(ctx context.Context, from, address string) (*stream, error) {
 	if n.cfg.Latency > 0 {
 		timer := time.NewTimer(2 * n.cfg.Latency)
 		defer timer.Stop()
@@ -103,13 +106,13 @@ func (n *Network) dial(ctx context.Context, address string) (*stream, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !n.partitioned {
+		if !n.separated(from, address) {
 			l := n.listeners[address]
 			if l == nil || n.refused[address] {
 				return nil, syscall.ECONNREFUSED
 			}
 			if len(l.queue) < l.backlog {
-				return n.connect(l), nil
+				return n.connect(l, from), nil
 			}
 		}
 		n.changed.Wait()
@@ -132,7 +135,7 @@ func (l *listener) Accept() (transport.Stream, error) {
 		n.changed.Wait()
 	}
 	if l.closed {
-		return nil, simTransport{n}.failed("accept", l.address, net.ErrClosed)
+		return nil, simTransport{network: n}.failed("accept", l.address, net.ErrClosed)
 	}
 	accepted := l.queue[0]
 	l.queue = l.queue[1:]
@@ -148,7 +151,7 @@ func (l *listener) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if l.closed {
-		return simTransport{n}.failed("close", l.address, net.ErrClosed)
+		return simTransport{network: n}.failed("close", l.address, net.ErrClosed)
 	}
 	l.closed = true
 	delete(n.listeners, l.address)

@@ -63,6 +63,7 @@ type AuthorityOptions struct {
 	Log *slog.Logger
 
 	wallClock func() time.Time // tests put in their own
+	sendHWM   int              // and let queues run over
 }
 
 // DefaultEndpoint is where an authority listens and a client looks, unless told otherwise.
@@ -118,6 +119,7 @@ func (o *AuthorityOptions) complete() error {
 	fill(&o.ValueBytes, model.ValueBytesDefault)
 	fill(&o.HistoryRevisions, historyRevisionsMin)
 	fill(&o.HistoryBytes, historyBytesDefault)
+	fill(&o.sendHWM, authorityHWM)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -219,7 +221,7 @@ func (a *Authority) start() error {
 // listen makes the sockets.
 func (a *Authority) listen(id model.AuthorityID) error {
 	options := socket.Options{
-		Context: a.opts.Context, Linger: closeLinger, SendHWM: authorityHWM, MessageBytes: messageBytesMax,
+		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, MessageBytes: messageBytesMax,
 		RouterMandatory: true, RouterHandover: true,
 	}
 	var err error

@@ -3,12 +3,14 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
@@ -46,9 +48,16 @@ func TestCacheStarts(t *testing.T) {
 	if _, err := os.Stat(file + ".new"); err == nil {
 		t.Error("a temporary file is left")
 	}
-	other := Options{CacheFile: file}
-	stranger := dial(t, other, f)
-	stranger.Close()
+	f.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), cacheGrace+200*time.Millisecond)
+	defer cancel()
+	other := Options{CacheFile: file, Authorities: []string{f.endpoint}}
+	if stranger, err := Dial(ctx, &other); err == nil {
+		stranger.Close()
+		t.Error("a cache of other trees was taken")
+	}
+	f.start()
+	dial(t, Options{CacheFile: file}, f).Close()
 	if got, err := readCache(file); err != nil || got.trees != nil {
 		t.Errorf("a cache of other trees was not replaced: %v, %v", got, err)
 	}

@@ -19,6 +19,7 @@ import (
 type fake struct {
 	t        testing.TB
 	endpoint string
+	context  *socket.Context // nil: the default
 
 	mu       sync.Mutex
 	router   *socket.Router
@@ -52,7 +53,7 @@ func newFake(t testing.TB, role wire.Role) *fake {
 
 func (f *fake) start() {
 	f.t.Helper()
-	options := &socket.Options{Linger: socket.LingerNone, MessageBytes: wire.FrameBytesMax + 1024}
+	options := &socket.Options{Context: f.context, Linger: socket.LingerNone, MessageBytes: wire.FrameBytesMax + 1024}
 	router, err := socket.NewRouter(options)
 	if err != nil {
 		f.t.Fatal(err)

@@ -43,8 +43,8 @@ func (c *Client) socketOptions() *socket.Options {
 func (c *Client) openLinks() error {
 	for _, endpoint := range c.options.Authorities {
 		options := c.socketOptions()
-		options.Identity = []byte(c.session) // which the authority takes for the session
-		options.Immediate = true             // nothing shall wait for a stream that a Hello has not opened
+		options.Identity = []byte(c.session)
+		options.Immediate = true // nothing shall wait for a stream that a Hello has not opened
 		dealer, err := socket.NewDealer(options)
 		if err != nil {
 			return fmt.Errorf("config: %w", err)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
+	"github.com/zwire-mq/zwire/socket"
 )
 
 func TestClientChanges(t *testing.T) {
@@ -304,8 +305,6 @@ func TestChangesEndpoint(t *testing.T) {
 
 // TestClientLeavesNothing: after Close no goroutine and no descriptor of a client is left, whatever it was doing.
 func TestClientLeavesNothing(t *testing.T) {
-	f := newFake(t, wire.RolePrimary)
-	dial(t, Options{}, f).Close() // starts what the process keeps
 	count := func() (goroutines, descriptors int) {
 		entries, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
@@ -313,14 +312,32 @@ func TestClientLeavesNothing(t *testing.T) {
 		}
 		return runtime.NumGoroutine(), len(entries)
 	}
-	goroutines, descriptors := count()
+	f := newFake(t, wire.RolePrimary)
+	f.stop()
+	own, err := socket.NewContext(&socket.ContextOptions{Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.context = own
+	f.start()
+	dial(t, Options{Context: own}, f).Close()
+	for len(f.router.Peers())+len(f.pub.Peers()) > 0 {
+		runtime.Gosched()
+	}
+	goroutines, descriptors := count() // with all that the context keeps: its one loop runs
 	for i := range 5 {
-		c := dial(t, Options{CacheFile: filepath.Join(t.TempDir(), "cache")}, f)
-		if i%2 == 0 {
-			f.become(wire.RolePrimary, uint64(2+i))
+		c := dial(t, Options{CacheFile: filepath.Join(t.TempDir(), "cache"), Context: own}, f)
+		if i%2 == 0 { // the subscription ends before the client does
+			f.become(wire.RoleStandby, uint64(2+i))
+			for c.Freshness().Authority != "" {
+				runtime.Gosched()
+			}
 		}
 		c.Close()
+		f.become(wire.RolePrimary, uint64(2+i))
 	}
+	defer own.Close()
+	defer f.stop()
 	ctx := limit(t)
 	for {
 		g, d := count()
@@ -331,5 +348,18 @@ func TestClientLeavesNothing(t *testing.T) {
 			t.Fatalf("%d goroutines and %d descriptors, before %d and %d", g, d, goroutines, descriptors)
 		}
 		runtime.Gosched()
+	}
+}
+
+// TestClientGreetsAnew: a stream that breaks and comes back at once is noticed, though nothing else is new.
+func TestClientGreetsAnew(t *testing.T) {
+	f := newFake(t, wire.RolePrimary)
+	c := dial(t, Options{}, f)
+	f.stop()
+	f.start()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if _, err := c.Set(ctx, "a/k", nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -20,6 +20,7 @@ func TestWatch(t *testing.T) {
 	f.set("b/k", "other")
 	c := dial(t, Options{}, f)
 	ctx, cancel := context.WithCancel(limit(t))
+	defer cancel()
 	var got []string
 	var end error
 	for change, err := range c.Watch(ctx, "a/") {

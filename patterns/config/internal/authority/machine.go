@@ -47,9 +47,10 @@ type Publish struct {
 
 // Machine is an authority. It is for one goroutine; each call gives its outputs to the next call of Take.
 type Machine struct {
-	cfg Config
-	id  model.AuthorityID
-	out Output
+	cfg     Config
+	id      model.AuthorityID
+	cluster uint64 // tells one configuration from another; 0: it has not begun
+	out     Output
 
 	role    wire.Role
 	lineage model.Epoch // the one whose primary's history the ledger is, or the beginning of
@@ -63,7 +64,8 @@ type Machine struct {
 	ledger  *ledger
 	asked   *requests
 	leases  leases
-	failed  string // why the last write failed
+	failed  error // of the last write
+	pause   bool  // no write until the next tick, after one that failed
 	writing *Write
 	writes  []func() *Write // to come, in order; made when their turn comes, for they depend on what is on disk
 
@@ -110,7 +112,7 @@ const (
 // New begins with what the store holds.
 func New(cfg Config, contents *store.Contents, now time.Time) *Machine {
 	m := &Machine{cfg: cfg, id: contents.Meta.Authority, role: wire.RoleLooking, began: now, marked: now}
-	m.epoch, m.lineage = contents.Meta.Epoch, contents.Meta.Lineage
+	m.epoch, m.lineage, m.cluster = contents.Meta.Epoch, contents.Meta.Lineage, contents.Meta.Cluster
 	m.ledger = newLedger(contents.Base, contents.Meta.Last)
 	m.asked = newRequests()
 	m.sessions = map[string]*session{}
@@ -190,6 +192,7 @@ func (m *Machine) asks(from string, message wire.Message, now time.Time) {
 
 // Tick does what is due; call it at least each quarter of an interval.
 func (m *Machine) Tick(now time.Time) {
+	m.pause = false
 	m.tickPair(now)
 	m.tickLeases(now)
 	m.tickSessions(now)
@@ -203,9 +206,8 @@ func (m *Machine) Tick(now time.Time) {
 func (m *Machine) Written(err error, now time.Time) {
 	w := m.writing
 	m.writing = nil
-	m.failed = ""
+	m.failed, m.pause = err, err != nil
 	if err != nil {
-		m.failed = err.Error()
 		m.cfg.Log("write failed", "error", err)
 	}
 	w.then(err)
@@ -219,7 +221,7 @@ func (m *Machine) pump(now time.Time) {
 		m.checkWaits(now)
 	}
 	m.say(now)
-	if m.writing == nil {
+	if m.writing == nil && !m.pause {
 		m.writing = m.nextWrite()
 		m.out.Write = m.writing
 	}
@@ -297,7 +299,10 @@ func (m *Machine) truncate(after uint64) {
 
 // meta is what an append writes beside its records.
 func (m *Machine) meta() store.Meta {
-	return store.Meta{Authority: m.id, Epoch: m.epoch, Lineage: m.lineage, Last: m.ledger.baseEpoch, Committed: m.ledger.committed, Role: m.pair.diskRole}
+	return store.Meta{
+		Authority: m.id, Cluster: m.cluster, Epoch: m.epoch, Lineage: m.lineage, Last: m.ledger.baseEpoch,
+		Committed: m.ledger.committed, Role: m.pair.diskRole,
+	}
 }
 
 func (m *Machine) send(session string, message wire.Message) {

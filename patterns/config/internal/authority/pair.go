@@ -126,12 +126,12 @@ func (m *Machine) say(now time.Time) {
 	}
 	p.sayNow, p.said = false, now
 	m.out.Peer = append(m.out.Peer, &wire.Peer{
-		Version: wire.Version, Authority: m.id, Life: m.cfg.Life, Role: m.role, Epoch: m.epoch, Lineage: m.lineage, Revision: m.ledger.disk,
+		Version: wire.Version, Authority: m.id, Cluster: m.cluster, Life: m.cfg.Life, Role: m.role, Epoch: m.epoch, Lineage: m.lineage, Revision: m.ledger.disk,
 		Committed: m.ledger.committed, Ready: m.ready(), Preferred: m.cfg.Preferred, Intends: p.intends,
 		Attachment: p.standby.attachment,
 	})
 	if m.writing == nil && len(m.writes) == 0 {
-		m.stored(nil) // once more, in case that it got lost
+		m.stored(m.failed) // once more, in case that it got lost
 	}
 }
 
@@ -170,6 +170,9 @@ func (m *Machine) met(peer *wire.Peer, now time.Time) {
 		return
 	case peer.Authority == m.id:
 		m.cfg.Log("both authorities have the same name: the store of one is a copy of the other's")
+		return
+	case m.cluster != 0 && peer.Cluster != 0 && m.cluster != peer.Cluster:
+		m.cfg.Log("the other authority has another configuration, begun elsewhere: one of the two stores is the wrong one")
 		return
 	case peer.Version != wire.Version:
 		m.cfg.Log("the other authority speaks another version of the protocol", "version", peer.Version)
@@ -290,6 +293,7 @@ func (m *Machine) open(epoch model.Epoch, solo bool, now time.Time) {
 			return
 		}
 		m.become(wire.RolePrimary, now)
+		m.cluster = cmp.Or(m.cluster, m.cfg.Life)
 		m.epoch, m.lineage, m.solo, m.pair.diskRole = epoch, epoch, solo, role
 		if solo {
 			m.ledger.committed = m.ledger.disk
@@ -305,7 +309,7 @@ func (m *Machine) writeMeta(role uint8, epoch model.Epoch, then func(error)) {
 		w := &Write{Kind: Append, After: m.ledger.disk, Meta: m.meta(), keep: m.ledger.disk, then: then}
 		w.Meta.Role, w.Meta.Epoch = role, epoch
 		if role != diskStandby {
-			w.Meta.Lineage = epoch
+			w.Meta.Lineage, w.Meta.Cluster = epoch, cmp.Or(m.cluster, m.cfg.Life)
 		}
 		return w
 	})

@@ -29,6 +29,7 @@ type world struct {
 	acked      map[uint64]uint64 // request → revision
 	ackedEpoch model.Epoch       // the latest that anything was acknowledged under
 	history    []string
+	results    []*wire.Result
 }
 
 type site struct {
@@ -145,7 +146,12 @@ func (w *world) take(s *site) {
 		other.due = append(other.due, delivery{at, wire.Encode(message)})
 	}
 	for _, sent := range out.Send {
-		if result, ok := sent.Message.(*wire.Result); ok && result.Code == wire.CodeDone {
+		result, ok := sent.Message.(*wire.Result)
+		if !ok || sent.Session != "client" {
+			continue
+		}
+		w.results = append(w.results, result)
+		if result.Code == wire.CodeDone && result.Request <= w.asked {
 			w.acknowledged(s, result)
 		}
 	}

@@ -156,10 +156,10 @@ func (m *Machine) follows(primary *wire.Peer, now time.Time) {
 	}
 }
 
-// lags says whether a standby waits for something that seems to be lost on the way.
+// lags says whether a standby waits for something that seems to be lost on the way, and not for its own disk.
 func (m *Machine) lags() bool {
 	p := &m.pair
-	if p.away || p.other == nil || m.writing != nil {
+	if p.away || p.other == nil || m.writing != nil || m.ledger.tip().Revision() > m.ledger.disk {
 		return false
 	}
 	return p.attachment != p.other.Attachment || p.other.Epoch != m.epoch || p.other.Revision > m.ledger.disk || !p.granted
@@ -214,6 +214,7 @@ func (m *Machine) follow(a *wire.Append, now time.Time) {
 func (m *Machine) adopt(epoch model.Epoch) (changed bool) {
 	changed = epoch != m.epoch || epoch != m.lineage || m.pair.diskRole != diskStandby
 	if changed {
+		m.cluster = m.pair.other.Cluster
 		m.epoch, m.lineage, m.pair.diskRole, m.pair.granted, m.pair.sayNow = epoch, epoch, diskStandby, false, true
 	}
 	return changed
@@ -298,7 +299,7 @@ func (m *Machine) installs(part *wire.Install) {
 	m.writes = append(m.writes, func() *Write {
 		w := &Write{Kind: Install, State: state, Meta: m.meta()}
 		w.Meta.Epoch, w.Meta.Lineage, w.Meta.Role = part.Epoch, part.Epoch, diskStandby
-		w.Meta.Last, w.Meta.Committed = last, state.Revision()
+		w.Meta.Last, w.Meta.Committed, w.Meta.Cluster = last, state.Revision(), m.pair.other.Cluster
 		w.then = func(err error) { m.installed(state, last, part.Epoch, attachment, err) }
 		return w
 	})

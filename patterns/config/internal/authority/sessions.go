@@ -55,28 +55,31 @@ type wait struct {
 }
 
 func (m *Machine) hello(from string, hello *wire.Hello, now time.Time) {
-	s := &session{id: from, name: hello.Name, trees: hello.Trees, observer: hello.Observer, transfers: map[uint64]*transfer{}}
-	if reason := unwelcome(hello); reason != "" {
-		m.refuse(s, 0, wire.CodeInvalid, reason)
+	if reason := unwelcome(from, hello); reason != "" {
+		m.send(from, &wire.Result{Code: wire.CodeInvalid, Text: reason})
 		return
 	}
-	if old := m.sessions[from]; old != nil {
-		s.revision, s.proved = old.revision, old.proved && slices.Equal(old.trees, s.trees)
-	} else if len(m.sessions) >= sessionsMax {
-		m.refuse(s, 0, wire.CodeBusy, "too many sessions")
-		return
+	s := m.sessions[from]
+	if s == nil || !slices.Equal(s.trees, hello.Trees) || s.observer != hello.Observer {
+		if s == nil && len(m.sessions) >= sessionsMax {
+			m.send(from, &wire.Result{Code: wire.CodeBusy, Text: "too many sessions"})
+			return
+		}
+		s = &session{id: from, trees: hello.Trees, observer: hello.Observer, transfers: map[uint64]*transfer{}}
+		m.sessions[from] = s
 	}
 	if claim := hello.Epoch.Number; claim > m.claimed && claim < m.epoch.Number+epochClaimMax {
 		m.claimed = claim
 	}
-	s.heard = now
-	m.sessions[from] = s
+	s.name, s.heard = hello.Name, now
 	m.leases.heard(from, now)
 	m.send(from, m.welcome())
 }
 
-func unwelcome(hello *wire.Hello) string {
+func unwelcome(from string, hello *wire.Hello) string {
 	switch {
+	case hello.Session != from:
+		return "the session is not the identity of the socket"
 	case hello.Version != wire.Version:
 		return fmt.Sprintf("version %d of the protocol, want %d", hello.Version, wire.Version)
 	case len(hello.Name) > model.NameBytesMax:

@@ -37,6 +37,10 @@ func (m *Machine) sync(s *session, sync *wire.Sync, now time.Time) {
 		return
 	}
 	committed := m.ledger.committed
+	if sync.Revision > committed && m.ledger.has(sync.Revision) && s.digest(m.ledger.at(sync.Revision)) == sync.Digest {
+		m.refuse(s, sync.ID, wire.CodeBusy, "this authority does not know yet that it is acknowledged") // a copy does not go back
+		return
+	}
 	t := &transfer{id: sync.ID, state: m.ledger.state().Only(s.holds), holds: s.holds}
 	known := sync.Revision != 0 && m.ledger.has(sync.Revision) && sync.Revision <= committed
 	if known && s.digest(m.ledger.at(sync.Revision)) == sync.Digest {
@@ -65,9 +69,14 @@ func (m *Machine) read(s *session, read *wire.Read, now time.Time) {
 }
 
 func (m *Machine) begin(s *session, t *transfer, now time.Time) {
-	if _, again := s.transfers[t.id]; !again && len(s.transfers) >= transfersMax {
-		m.refuse(s, t.id, wire.CodeBusy, "too many answers under way")
-		return
+	if len(s.transfers) >= transfersMax { // whoever asked for the oldest has given it up, or would have taken it
+		oldest := t
+		for _, other := range s.transfers {
+			if oldest == t || other.touched.Before(oldest.touched) {
+				oldest = other
+			}
+		}
+		delete(s.transfers, oldest.id)
 	}
 	t.epoch, t.credit, t.touched = m.epoch, chunksAhead, now
 	s.transfers[t.id] = t

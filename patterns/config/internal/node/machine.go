@@ -157,6 +157,9 @@ func (m *Machine) Received(at int, message wire.Message, bytes int, now time.Tim
 	case *wire.Chunk:
 		m.chunk(at, message, bytes, now)
 	case *wire.Result:
+		if message.Code == wire.CodeStranger {
+			m.garbled(at, now) // the authority has started again, and the stream's end was not noticed yet
+		}
 		m.result(message, now)
 	case *wire.Records:
 		m.answered(message.Request, message)

@@ -196,7 +196,7 @@ func (m *Machine) resendRefused(now time.Time) {
 // passing says whether what a code tells may soon be otherwise, and that nothing was changed.
 func passing(code wire.Code) bool {
 	switch code {
-	case wire.CodeReadOnly, wire.CodeNotPrimary, wire.CodeFenced, wire.CodeBusy:
+	case wire.CodeReadOnly, wire.CodeNotPrimary, wire.CodeFenced, wire.CodeBusy, wire.CodeStranger:
 		return true
 	}
 	return false

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 )
@@ -140,6 +141,9 @@ func (b *Bolt) open(options OpenOptions) error {
 	}
 	return b.guard(func() (err error) {
 		b.db, err = bbolt.Open(b.path, 0o600, boltOptions(b.file))
+		if errors.Is(err, bbolterrors.ErrTimeout) {
+			err = fmt.Errorf("config: lock the store %s: %w", b.path, ErrInUse)
+		}
 		return err
 	})
 }
@@ -328,13 +332,19 @@ func (b *Bolt) update(change func(tx *bbolt.Tx, next *header) error) error {
 	}
 	next := b.header
 	err := b.guard(func() error {
-		return b.db.Update(func(tx *bbolt.Tx) error {
-			next.transaction = uint64(tx.ID())
-			if err := change(tx, &next); err != nil {
-				return err
-			}
-			return putHeader(tx, &next)
-		})
+		// Not DB.Update: after a panic it would look for free pages, in a goroutine whose panics nobody can catch.
+		tx, err := b.db.Begin(true)
+		if err != nil {
+			return err
+		}
+		next.transaction = uint64(tx.ID())
+		if err = change(tx, &next); err == nil {
+			err = putHeader(tx, &next)
+		}
+		if err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		return tx.Commit()
 	})
 	switch {
 	case err == nil:

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -175,4 +176,66 @@ func redirect(t *testing.T, b *Bolt, path string, flags int) (restore func()) {
 		}
 		syscall.Close(kept) // its double stays
 	}
+}
+
+// TestTruncatedWhileOpen cuts the file off under an open store: whatever reads beyond the end gets an error, and nothing dies or
+// hangs.
+func TestTruncatedWhileOpen(t *testing.T) {
+	for _, write := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "store")
+		b := openBolt(t, path)
+		o := newOwner(t, rand.New(rand.NewPCG(14, 14)), b)
+		o.build(20, 20)
+		if err := os.Truncate(path, int64(2*os.Getpagesize())); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if write {
+			err = o.append(o.want.Last(), 1, 1)
+		} else {
+			_, err = b.Load()
+		}
+		if !errors.As(err, new(*DamagedError)) {
+			t.Errorf("write %v: %v", write, err)
+		}
+		if err := o.append(o.want.Last(), 1, 1); err == nil {
+			t.Errorf("write %v: a write afterwards", write)
+		}
+		closeStore(t, b)
+		if _, err := Open(path, OpenOptions{}); !errors.As(err, new(*DamagedError)) {
+			t.Errorf("write %v: opened again: %v", write, err)
+		}
+	}
+}
+
+// TestNothingLeft looks for descriptors and for mapped memory after stores were opened, refused and closed.
+func TestNothingLeft(t *testing.T) {
+	directory := t.TempDir()
+	good, bad := filepath.Join(directory, "good"), filepath.Join(directory, "bad")
+	closeStore(t, openBolt(t, good))
+	writeFile(t, bad, readFile(t, good)[:3*os.Getpagesize()])
+	before := descriptors(t)
+	for range 10 {
+		closeStore(t, openBolt(t, good))
+		for _, path := range []string{bad, directory, filepath.Join(directory, "none", "store")} {
+			if _, err := Open(path, OpenOptions{}); err == nil {
+				t.Fatal("opened", path)
+			}
+		}
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors, then %d", before, after)
+	}
+	if strings.Contains(string(readFile(t, "/proc/self/maps")), directory) {
+		t.Error("a file is still mapped")
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 )
 
 func TestBoltInUse(t *testing.T) {
@@ -52,4 +54,57 @@ func BenchmarkBoltAppend(b *testing.B) {
 			b.ReportMetric(float64(b.N*count)/b.Elapsed().Seconds(), "records/s")
 		})
 	}
+}
+
+// BenchmarkBoltLarge has a base of 100,000 keys with values of 100 octets: to install it, to open and load it, and to trim a
+// thousand records into it.
+func BenchmarkBoltLarge(b *testing.B) {
+	const keys, batch = 100_000, 1000
+	state := &model.State{}
+	for from := 0; from < keys; from += batch {
+		record := model.Record{Revision: state.Revision() + 1}
+		for i := range batch {
+			record.Ops = append(record.Ops, model.Op{Key: fmt.Sprintf("tree/k%d", from+i), Value: make([]byte, 100)})
+		}
+		state = state.Apply(&record, nil)
+	}
+	path := filepath.Join(b.TempDir(), "store")
+	s := openBolt(b, path)
+	meta := mustLoad(b, s).Meta
+	b.Run("install", func(b *testing.B) {
+		for b.Loop() {
+			if err := s.Install(state, meta); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	closeStore(b, s)
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			s := openBolt(b, path)
+			mustLoad(b, s)
+			closeStore(b, s)
+		}
+	})
+	s = openBolt(b, path)
+	state = mustLoad(b, s).Base
+	random := rand.New(rand.NewPCG(1, 1))
+	b.Run("trim", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			records := make([]model.Record, batch)
+			for i := range records {
+				op := model.Op{Key: fmt.Sprintf("tree/k%d", random.IntN(keys)), Value: make([]byte, 100)}
+				records[i] = model.Record{Revision: state.Revision() + 1, Ops: []model.Op{op}}
+				state = state.Apply(&records[i], nil)
+			}
+			if err := s.Append(state.Revision()-batch, records, meta); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			if err := s.Trim(state, model.Epoch{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

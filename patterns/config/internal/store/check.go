@@ -3,6 +3,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -203,7 +204,7 @@ func (f *fileReader) check() error {
 // place is where a page hangs in the tree.
 type place struct {
 	page      uint64
-	low, high []byte // keys are not below low, and below high; nil: no bound
+	low, high []byte // the first key is low, all are below high; nil: any
 	depth     int
 	top       bool // in the bucket of buckets
 }
@@ -261,7 +262,7 @@ func (f *fileReader) checkElements(content []byte, at place) error {
 		return damagef("page %d is of kind %#x", at.page, kind)
 	case branch && count == 0:
 		return damagef("page %d leads nowhere", at.page)
-	case pageHeadBytes+count*elementBytes > len(content):
+	case pageHeadBytes+count*elementBytes > len(content) || count == 0 && at.low != nil:
 		return damagef("page %d has %d elements", at.page, count)
 	}
 	var before []byte
@@ -270,7 +271,10 @@ func (f *fileReader) checkElements(content []byte, at place) error {
 		if err != nil {
 			return damagef("page %d, element %d: %v", at.page, i, err)
 		}
-		if i > 0 && string(e.key) <= string(before) || string(e.key) < string(at.low) || at.high != nil && string(e.key) >= string(at.high) {
+		// The key in a branch page has no checksum of its own, but is always the first of the page that it leads to. bbolt relies
+		// on that when it changes a page: with another key it would add the page again.
+		wrongFirst := i == 0 && at.low != nil && !bytes.Equal(e.key, at.low)
+		if wrongFirst || i > 0 && bytes.Compare(e.key, before) <= 0 || at.high != nil && bytes.Compare(e.key, at.high) >= 0 {
 			return damagef("page %d, element %d: the key is out of order", at.page, i)
 		}
 		before = e.key
@@ -305,8 +309,8 @@ func (f *fileReader) checkBucket(e element, at place) error {
 		return f.checkPage(place{page: root, depth: at.depth + 1})
 	}
 	inline := e.value[bucketBytes:]
-	if len(inline) < pageHeadBytes {
-		return damagef("page %d: bucket %.40q is cut off", at.page, e.key)
+	if len(inline) < pageHeadBytes || !bytes.Equal(inline[:8], make([]byte, 8)) || !bytes.Equal(inline[12:pageHeadBytes], make([]byte, 4)) {
+		return damagef("page %d: bucket %.40q is no inline page", at.page, e.key) // it has no number and no more pages
 	}
 	return f.checkElements(inline, place{depth: at.depth + 1})
 }

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestPowerCut puts together what a power cut in the middle of a commit can leave: until the meta page is written, any of the
+// TestSoakPowerCut puts together what a power cut in the middle of a commit can leave: until the meta page is written, any of the
 // sectors that the commit wrote may be there or not; after that, all of them. None of this is damage, nothing acknowledged is lost.
-func TestPowerCut(t *testing.T) {
+func TestSoakPowerCut(t *testing.T) {
 	const sector = 512
 	directory := t.TempDir()
 	path := filepath.Join(directory, "store")

@@ -22,6 +22,7 @@ import (
 type image struct {
 	now, earlier []byte
 	pageBytes    int
+	branches     []int // where pages begin that lead to others
 	want         Contents
 }
 
@@ -46,6 +47,11 @@ func newImage(t testing.TB, commits, records int) *image {
 	}
 	closeStore(t, o.store)
 	made.now, made.want = readFile(t, path), o.want
+	for at := 0; at < len(made.now); at += made.pageBytes {
+		if binary.NativeEndian.Uint16(made.now[at+8:]) == branchPage {
+			made.branches = append(made.branches, at)
+		}
+	}
 	return made
 }
 
@@ -132,16 +138,17 @@ func forge(page []byte) {
 	binary.NativeEndian.PutUint64(meta[metaBytes-8:], hash.Sum64())
 }
 
-// somewhere is any place in the file, more often at the beginning of a page, where what holds it together is.
+// somewhere is any place in the file, more often where what holds it together is.
 func (i *image) somewhere(random *rand.Rand) int {
 	at := random.IntN(len(i.now))
-	switch random.IntN(3) {
-	case 0:
-		at -= at%i.pageBytes - random.IntN(200)
-	case 1:
-		if random.IntN(4) == 0 {
-			at %= 2 * i.pageBytes
-		}
+	const headBytes = 200
+	switch random.IntN(8) {
+	case 0, 1, 2: // the beginning of a page
+		at -= at%i.pageBytes - random.IntN(headBytes)
+	case 3:
+		at = i.branches[random.IntN(len(i.branches))] + random.IntN(headBytes)
+	case 4: // a meta page
+		at %= 2 * i.pageBytes
 	}
 	return at
 }
@@ -152,7 +159,7 @@ func TestSoakDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	kinds := harms()
 	intact, refused := 0, 0
-	for n := range soaked(t, 40*len(kinds)) {
+	for n := range soaked(t, 20*len(kinds)) {
 		random := rand.New(rand.NewPCG(uint64(n), 1))
 		kind, at := kinds[n%len(kinds)], i.somewhere(random)
 		writeFile(t, path, kind.do(random, i, bytes.Clone(i.now), at))

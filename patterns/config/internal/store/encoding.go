@@ -104,6 +104,7 @@ func (h *header) append(to []byte) []byte {
 	to = binary.AppendUvarint(to, h.format)
 	to = binary.AppendUvarint(to, h.transaction)
 	to = append(to, h.meta.Authority[:]...)
+	to = binary.AppendUvarint(to, h.meta.Cluster)
 	to = appendEpoch(to, h.meta.Epoch)
 	to = appendEpoch(to, h.meta.Lineage)
 	to = appendEpoch(to, h.meta.Last)
@@ -124,6 +125,7 @@ func decodeHeader(payload []byte) (h header, err error) {
 	}
 	h.transaction = r.uvarint()
 	copy(h.meta.Authority[:], r.take(uint64(len(h.meta.Authority))))
+	h.meta.Cluster = r.uvarint()
 	h.meta.Epoch = r.epoch()
 	h.meta.Lineage = r.epoch()
 	h.meta.Last = r.epoch()

@@ -12,6 +12,7 @@ import (
 // Meta is what an authority has to remember beside its content.
 type Meta struct {
 	Authority model.AuthorityID // made up when the store is made; it never changes
+	Cluster   uint64            // tells one configuration from another; 0: it has not begun
 	Epoch     model.Epoch       // the highest that this authority has taken part in
 	Lineage   model.Epoch       // the one whose primary's history this is, or the beginning of
 	Last      model.Epoch       // of the record at the base's revision

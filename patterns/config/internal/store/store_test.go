@@ -120,7 +120,7 @@ func conformFields(t *testing.T, kind subject) {
 		}},
 	}
 	meta := Meta{Authority: o.want.Meta.Authority, Epoch: model.Epoch{Number: 1<<64 - 1, Authority: id}, Committed: 1<<64 - 1, Role: 255}
-	meta.Lineage = model.Epoch{Number: 7, Authority: id}
+	meta.Lineage, meta.Cluster = model.Epoch{Number: 7, Authority: id}, 1<<64-1
 	if err := o.store.Append(0, records, meta); err != nil {
 		t.Fatal(err)
 	}

@@ -80,8 +80,8 @@
 //	64 Body      published               Epoch epoch, Previous n, Head Head, Records [Record]
 //	65 Mark      published               Epoch epoch, Previous n, Revision n, Heads [Head]
 //
-//	96 Peer      authority to authority  Version n, Authority id, Life n, Role role, Epoch epoch, Lineage epoch,
-//	                                     Revision n, Committed n, Ready b, Preferred b, Intends epoch, Attachment n
+//	96 Peer      authority to authority  Version n, Authority id, Cluster n, Life n, Role role, Epoch epoch,
+//	                                     Lineage epoch, Revision n, Committed n, Ready b, Preferred b, Intends epoch, Attachment n
 //	97 Attach    authority to authority  Attachment n, Epoch epoch, Revision n, Last epoch, Digest digest
 //	98 Append    authority to authority  Attachment n, Epoch epoch, After n, Committed n, Records [Record]
 //	99 Install   authority to authority  Attachment n, Epoch epoch, Number n, Last b, Revision n, LastEpoch epoch,
@@ -119,7 +119,8 @@
 //
 // # Greeting
 //
-// A client says Hello first on each new stream, with the same Session for its life, and waits for Welcome. It is answered by
+// A client says Hello first on each new stream, with the same Session for its life, which is the identity of its socket as well, and
+// waits for Welcome. It is answered by
 // Result with Request 0 instead if it is refused: another version (its other fields then mean nothing), an empty Session, or a
 // later Epoch than the authority's. Welcome says what the authority is, and comes again when that changes. A client that needs a
 // primary and is not welcomed by one, or by one of an epoch before the highest that it has seen, turns to another authority.
@@ -212,6 +213,9 @@
 // in its present life, under the epoch that it has, and that has stored up to Granted.Revision, may take over when the primary is
 // silent: it puts an epoch with a higher Number and its own id on disk, and is primary. A primary whose standby is silent accepts no
 // change until it is attached again, or until Promote, which an operator says when the other is known to be down.
+//
+// Cluster is made up with the first epoch; a standby that has none takes the primary's. Two authorities of different clusters have
+// nothing to do with each other.
 //
 // Two that look settle it by the later Lineage, then by the higher Revision, then by Preferred, then by the higher id. The one that
 // wins says which epoch it Intends to open; the other puts that on disk as its own and says so, by Peer; then the winner opens it.

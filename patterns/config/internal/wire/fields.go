@@ -143,6 +143,7 @@ func (m *Mark) fields(c *coder) {
 func (m *Peer) fields(c *coder) {
 	c.greeting(&m.Version)
 	c.authority("Authority", &m.Authority)
+	c.number("Cluster", &m.Cluster)
 	c.number("Life", &m.Life)
 	c.role(&m.Role)
 	c.epoch("Epoch", &m.Epoch)

@@ -97,9 +97,9 @@ func goldenPeers() []sample {
 	heads := []model.Head{{Tree: "a", Revision: 256, Digest: digest}}
 	entry := &model.Entry{Key: "a/b", Value: []byte("v1"), Revision: 256, TTL: 2 * time.Second, Owner: "s"}
 	return []sample{
-		{&Peer{Version: 1, Authority: epoch.Authority, Life: 6, Role: RoleLooking, Epoch: epoch, Lineage: epoch, Revision: 256,
+		{&Peer{Version: 1, Authority: epoch.Authority, Cluster: 3, Life: 6, Role: RoleLooking, Epoch: epoch, Lineage: epoch, Revision: 256,
 			Committed: 255, Ready: true, Preferred: true, Intends: epoch, Attachment: 11},
-			"60 01 6175746830303031 06 01" + goldenEpoch + goldenEpoch + " 8002 ff01 01 01" + goldenEpoch + " 0b"},
+			"60 01 6175746830303031 03 06 01" + goldenEpoch + goldenEpoch + " 8002 ff01 01 01" + goldenEpoch + " 0b"},
 		{&Attach{Attachment: 11, Epoch: epoch, Revision: 256, Last: epoch, Digest: digest},
 			"61 0b" + goldenEpoch + " 8002" + goldenEpoch + goldenDigest},
 		{&Append{Attachment: 11, Epoch: epoch, After: 255, Committed: 254, Records: []model.Record{record}},

@@ -194,6 +194,7 @@ type (
 	Peer struct {
 		Version    uint64
 		Authority  model.AuthorityID
+		Cluster    uint64 // tells one configuration from another; 0: it has not begun
 		Life       uint64 // made up at its start
 		Role       Role
 		Epoch      model.Epoch // the highest that it has on disk
