@@ -284,6 +284,25 @@ func TestPromoteTheStandby(t *testing.T) {
 	s.run("--authority", other, "status", "--timeout", "300ms").want(0, s.endpoint+`  .*does an authority run(.*\n)+`+other+`  primary`, "")
 }
 
+func TestPromoteByForce(t *testing.T) {
+	s := newScene(t)
+	other := s.endpoint + "2"
+	second := func(o *config.AuthorityOptions) {
+		o.Endpoint, o.Other, o.Path = other, s.endpoint, filepath.Join(s.folder, "store2")
+	}
+	both := []*config.Authority{s.authority(func(o *config.AuthorityOptions) { o.Other, o.Preferred = other, true }), s.authority(second)}
+	s.run("--authority", other, "set", "svc/a", "1").want(0, "revision 1", "")
+	for _, authority := range both {
+		if err := authority.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	s.authority(second) // which cannot know what the other one has acknowledged since
+	s.run("promote", other).want(1, "", "not known to have all that was acknowledged.*nothing was changed")
+	s.run("promote", other, "--force").want(0, "acknowledges changes alone", "")
+	s.run("--authority", other, "set", "svc/a", "2").want(0, "revision 2", "")
+}
+
 func TestEphemeralKey(t *testing.T) {
 	s := newScene(t)
 	s.authority(nil)
