@@ -98,6 +98,7 @@ func Dial(ctx context.Context, opts *Options) (*Client, error) {
 func (c *Client) nodeConfig() node.Config {
 	return node.Config{
 		Session: c.session, Name: c.options.Name, Trees: c.options.Trees, Observer: c.options.Observer,
+		Unlisted: c.options.Unlisted,
 		FailFast: c.options.FailFast, Links: len(c.options.Authorities),
 	}
 }

@@ -197,6 +197,7 @@ func (c *Client) giveUp(handle uint64, message wire.Message, answered chan node.
 	delete(c.calls, handle)
 	open, last := c.machine.Forget(handle)
 	reason := c.reason()
+	nobody := c.machine.View().Link < 0
 	c.flushOpen()
 	c.mu.Unlock()
 	select {
@@ -208,6 +209,9 @@ func (c *Client) giveUp(handle uint64, message wire.Message, answered chan node.
 	case *wire.Propose, *wire.Rollback, *wire.Promote:
 		if open {
 			return node.Answer{}, fmt.Errorf("%w: %w", ErrUncertain, end)
+		}
+		if last == nil && nobody {
+			end = fmt.Errorf("%w: no primary has answered: %w", ErrReadOnly, end)
 		}
 	}
 	if last != nil {

@@ -27,6 +27,8 @@ type Options struct {
 	// Observer makes a client that holds no copy, reads over the network and is no node of the roll-out: an operator's tool.
 	// Trees and CacheFile must be empty.
 	Observer bool
+	// Unlisted makes a client that holds a copy and is no node of the roll-out: nobody waits for it, and Status does not show it.
+	Unlisted bool
 	// CacheFile is where the last good copy is kept, so that this client can start without an authority; one file for each
 	// client. Default: none.
 	CacheFile string

@@ -20,8 +20,7 @@ const lookEvery = time.Second
 func watchCommand(streams Streams) *cli.Command {
 	return &cli.Command{
 		Name: "watch", Usage: "show keys, and then each change, until interrupted", ArgsUsage: "[PREFIX]",
-		Description: "It holds a copy of the tree, so it is a node of the roll-out while it runs.",
-		Action:      streams.action(watch),
+		Action: streams.action(watch),
 	}
 }
 
@@ -30,7 +29,7 @@ func watch(ctx context.Context, c *call) error {
 		return err
 	}
 	prefix := c.Args().First()
-	options := &config.Options{}
+	options := &config.Options{Unlisted: true}
 	if tree, _, _ := strings.Cut(prefix, "/"); tree != "" {
 		options.Trees = []string{tree}
 	}

@@ -68,7 +68,7 @@ func (m *Machine) hello(at int, now time.Time) {
 	m.links[at].said = now
 	m.send(at, &wire.Hello{
 		Version: wire.Version, Session: m.config.Session, Name: m.config.Name, Trees: m.config.Trees, Epoch: m.seen,
-		Observer: m.config.Observer,
+		Observer: m.config.Observer || m.config.Unlisted,
 	})
 }
 

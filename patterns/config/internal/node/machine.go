@@ -18,6 +18,7 @@ type Config struct {
 	Name     string
 	Trees    []string // held, sorted; nil: all
 	Observer bool     // holds nothing
+	Unlisted bool     // is no node of the roll-out
 	FailFast bool     // a change that is refused because nothing can be changed at present is not sent again
 	Links    int      // authorities that are known, at least 1
 	// State and Epoch are a copy from an earlier life, of the same trees; nil: none. Seen is the highest epoch of that life.

@@ -33,7 +33,7 @@ type (
 		Name     string      // for people; of a node usually its host and service
 		Trees    []string    // that a node holds, sorted; none: all
 		Epoch    model.Epoch // the highest that it has seen
-		Observer bool        // holds no copy: asks and proposes, and is no node
+		Observer bool        // is no node: its reports only keep the session alive
 	}
 	// Sync asks for what happened since a revision, or for everything: answered by chunks, or by a Result that refuses.
 	Sync struct {

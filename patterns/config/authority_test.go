@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zwire-mq/zwire/transport"
+)
+
+// newCentre starts an authority over ipc, and returns it with its endpoint.
+func newCentre(t *testing.T, change func(*AuthorityOptions)) (*Authority, string) {
+	t.Helper()
+	dir := t.TempDir()
+	opts := &AuthorityOptions{Endpoint: "ipc://" + filepath.Join(dir, "a"), Path: filepath.Join(dir, "store"), Interval: 50 * time.Millisecond}
+	if change != nil {
+		change(opts)
+	}
+	a, err := NewAuthority(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return a, a.Endpoint()
+}
+
+func TestAuthorityOptions(t *testing.T) {
+	dir := t.TempDir()
+	store := filepath.Join(dir, "store")
+	for want, opts := range map[string]*AuthorityOptions{
+		"Path":             {},
+		"Interval":         {Path: store, Interval: time.Millisecond},
+		"TakeoverAfter":    {Path: store, TakeoverAfter: time.Second},
+		"ValueBytes":       {Path: store, ValueBytes: 1 << 30},
+		"HistoryRevisions": {Path: store, HistoryRevisions: 10},
+		"HistoryBytes":     {Path: store, HistoryBytes: -1},
+	} {
+		var option *OptionError
+		if a, err := NewAuthority(opts); !errors.As(err, &option) || option.Option != want {
+			t.Errorf("%s: %v, %v", want, a, err)
+		}
+	}
+	var endpoint *transport.EndpointError
+	if _, err := NewAuthority(&AuthorityOptions{Path: store, Endpoint: "tcp://nowhere"}); !errors.As(err, &endpoint) {
+		t.Errorf("a bad endpoint: %v", err)
+	}
+}
+
+// TestAuthorityRefused: what cannot be opened is said, and leaves nothing behind that keeps the next attempt from it.
+func TestAuthorityRefused(t *testing.T) {
+	var path string
+	a, endpoint := newCentre(t, func(o *AuthorityOptions) { path = o.Path })
+	if _, err := NewAuthority(&AuthorityOptions{Endpoint: "ipc://" + filepath.Join(t.TempDir(), "b"), Path: path}); !errors.Is(err, ErrInUse) {
+		t.Errorf("a store in use: %v", err)
+	}
+	other := filepath.Join(t.TempDir(), "other")
+	for range 2 {
+		if _, err := NewAuthority(&AuthorityOptions{Endpoint: endpoint, Path: other}); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("an endpoint in use: %v", err)
+		}
+	}
+	if err := a.Close(); err != nil || a.Err() != nil {
+		t.Errorf("Close: %v, Err: %v", err, a.Err())
+	}
+	<-a.Done()
+	if err := a.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Close again: %v", err)
+	}
+}
+
+func TestChangesOf(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"tcp://127.0.0.1:7400": "tcp://127.0.0.1:7401", "tcp://[::1]:0": "tcp://[::1]:*", "tcp://*:*": "tcp://*:*",
+		"ipc:///run/a": "ipc:///run/a-changes", "ipc://*": "ipc://*", "inproc://x": "inproc://x-changes",
+	} {
+		if got, err := changesOf(endpoint); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", endpoint, got, err, want)
+		}
+	}
+}
+
+// TestUnlisted: a client may have a copy, over tcp and with ports that were chosen, and be no node.
+func TestUnlisted(t *testing.T) {
+	_, endpoint := newCentre(t, func(o *AuthorityOptions) { o.Endpoint = "tcp://127.0.0.1:*" })
+	node := mustDial(t, &Options{Authorities: []string{endpoint}, Name: "node"})
+	defer node.Close()
+	watcher := mustDial(t, &Options{Authorities: []string{endpoint}, Name: "watcher", Unlisted: true})
+	defer watcher.Close()
+	revision, err := node.Set(t.Context(), "a/b", []byte("c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := node.WaitApplied(t.Context(), revision, AllNodes); err != nil {
+		t.Fatal(err)
+	}
+	status, err := watcher.Status(t.Context())
+	if err != nil || len(status.Nodes) != 1 || status.Nodes[0].Name != "node" {
+		t.Errorf("%+v, %v", status, err)
+	}
+	for change, err := range watcher.Watch(t.Context(), "a/") {
+		if err != nil || change.Key != "a/b" || string(change.New.Value) != "c" {
+			t.Errorf("%+v, %v", change, err)
+		}
+		break
+	}
+	if _, err := watcher.SetTTL(t.Context(), "a/mine", nil, time.Second); err != nil {
+		t.Errorf("an ephemeral key of one that is not listed: %v", err)
+	}
+}
+
+// TestNoPrimary: a change that only a standby could take says so, and was not made.
+func TestNoPrimary(t *testing.T) {
+	dir := t.TempDir()
+	_, endpoint := newCentre(t, func(o *AuthorityOptions) { o.Other = "ipc://" + filepath.Join(dir, "nobody") })
+	client := mustDial(t, &Options{Authorities: []string{endpoint}, Observer: true})
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := client.Set(ctx, "a/b", nil); !errors.Is(err, ErrReadOnly) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUncertain) {
+		t.Errorf("Set: %v", err)
+	}
+	if err := client.Promote(t.Context(), endpoint, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Set(t.Context(), "a/b", nil); err != nil {
+		t.Errorf("after it was promoted: %v", err)
+	}
+	status, err := client.Status(t.Context())
+	if err != nil || !strings.Contains(status.Standby, "never met") {
+		t.Errorf("%+v, %v", status, err)
+	}
+}
