@@ -154,6 +154,10 @@ func (b *base) await(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
+// PeersChanged returns a channel that is closed with the next change of what Peers or Stats tell about streams: one has begun, has
+// ended, could not be made; or the socket is closed. To miss nothing, ask for the channel first, then look, then wait.
+func (b *base) PeersChanged() <-chan struct{} { return b.news.listen() }
+
 // WaitConnected waits until every endpoint given to Connect has a peer whose handshake has ended. A peer that refuses
 // this socket ends the wait with a *RefusedError. When ctx ends, the error also wraps the last reason why an endpoint has
 // no peer.

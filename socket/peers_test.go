@@ -401,3 +401,43 @@ func TestRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestPeersChanged: whoever listens hears of a stream that begins, of one that ends, and of Close.
+func TestPeersChanged(t *testing.T) {
+	dealer, err := socket.NewDealer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dealer.Close()
+	router, err := socket.NewRouter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer router.Close()
+	if err := router.Bind("tcp://127.0.0.1:*"); err != nil {
+		t.Fatal(err)
+	}
+	until := func(state socket.PeerState) {
+		t.Helper()
+		for deadline := time.After(10 * time.Second); ; {
+			change := dealer.PeersChanged()
+			if peers := dealer.Peers(); len(peers) == 1 && peers[0].State == state {
+				return
+			}
+			select {
+			case <-change:
+			case <-deadline:
+				t.Fatalf("no word of %v: %+v", state, dealer.Peers())
+			}
+		}
+	}
+	if err := dealer.Connect(router.LastEndpoint()); err != nil {
+		t.Fatal(err)
+	}
+	until(socket.PeerConnected)
+	router.Close()
+	until(socket.PeerConnecting)
+	change := dealer.PeersChanged()
+	dealer.Close()
+	<-change
+}

@@ -41,8 +41,7 @@ type Client struct {
 	feed    *feed // nil: nothing is subscribed
 	calls   map[uint64]chan node.Answer
 	armed   time.Time // when the clock wakes
-	look    time.Time // when the streams are looked at next
-	pause   time.Duration
+	drain   time.Time // when full sockets are tried again; zero: none is
 	isReady bool
 	closed  bool
 	err     error        // of the cache file
@@ -69,7 +68,7 @@ func Dial(ctx context.Context, opts *Options) (*Client, error) {
 	c := &Client{
 		options: options, session: newSession(), begun: time.Now(),
 		slots: make(chan struct{}, requestsMax), wake: make(chan struct{}, 1), ready: make(chan struct{}),
-		calls: make(map[uint64]chan node.Answer), pause: lookMin,
+		calls: make(map[uint64]chan node.Answer),
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	start := c.nodeConfig()
@@ -138,7 +137,7 @@ func (c *Client) reason() error {
 	return nil
 }
 
-// clock does what is due, and looks at the streams now and then.
+// clock does what is due.
 func (c *Client) clock() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -161,26 +160,35 @@ func (c *Client) tick() time.Time {
 		return time.Now().Add(time.Hour) // life has ended
 	}
 	now := time.Now()
-	if !now.Before(c.look) {
-		c.lookAtLinks(now)
-	}
+	c.drainLinks(now)
 	if due := c.machine.Deadline(); !due.IsZero() && !now.Before(due) {
 		c.machine.Tick(now)
 	}
 	c.armed = time.Time{} // what is due is looked at below: flush shall not wake the clock for it
 	c.flush()
-	c.armed = c.look
-	if due := c.machine.Deadline(); !due.IsZero() && due.Before(c.armed) {
+	c.armed = now.Add(time.Hour)
+	if due := c.due(); !due.IsZero() {
 		c.armed = due
 	}
 	return c.armed
+}
+
+// due is when the clock has something to do; zero: not before something happens.
+func (c *Client) due() time.Time {
+	due := c.machine.Deadline()
+	if !c.drain.IsZero() && (due.IsZero() || c.drain.Before(due)) {
+		return c.drain
+	}
+	return due
 }
 
 // flush carries out what the machine wants. The caller holds mu.
 func (c *Client) flush() {
 	out := c.machine.Take()
 	for _, send := range out.Sends {
-		c.links[send.Link].send(wire.Encode(send.Message))
+		if !c.links[send.Link].send(wire.Encode(send.Message)) && c.drain.IsZero() {
+			c.drain = time.Now().Add(drainEvery)
+		}
 	}
 	if out.Follow != nil {
 		c.follow(out.Follow)
@@ -198,7 +206,7 @@ func (c *Client) flush() {
 		c.isReady = true
 		close(c.ready)
 	}
-	if due := c.machine.Deadline(); !due.IsZero() && due.Before(c.armed) {
+	if due := c.due(); !due.IsZero() && due.Before(c.armed) {
 		c.armed = due
 		select {
 		case c.wake <- struct{}{}:

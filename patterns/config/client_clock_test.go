@@ -11,7 +11,7 @@ import (
 
 // TestTickDoesNotWakeItself has something due soon: the clock has to sleep until then, not to look again and again.
 func TestTickDoesNotWakeItself(t *testing.T) {
-	const soon = lookMax / 2
+	const soon = 100 * time.Millisecond
 	c := &Client{wake: make(chan struct{}, 1), machine: node.New(node.Config{Session: "s", Links: 1})}
 	now := time.Now()
 	c.machine.Connected(0, now.Add(soon-time.Second)) // a greeting is said again after a second

@@ -24,9 +24,8 @@ const (
 	// A stream without a sign of life for pingTimeout is cut; each pingEvery a sign is asked for.
 	pingEvery   = 2 * time.Second
 	pingTimeout = 6 * time.Second
-	// lookMin and lookMax bound how often the streams' states are looked at: often after a stream was lost, then ever less.
-	lookMin = 5 * time.Millisecond
-	lookMax = 200 * time.Millisecond
+	// drainEvery is how often a socket is tried again that had no room.
+	drainEvery = 5 * time.Millisecond
 	// cacheGrace is how long Dial waits for an authority when there is a copy in the cache file.
 	cacheGrace = time.Second
 	// cacheEvery joins changes that come fast into one writing of the cache file.

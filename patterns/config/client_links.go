@@ -58,6 +58,7 @@ func (c *Client) openLinks() error {
 			return fmt.Errorf("config: Options.Authorities: %w", err)
 		}
 		c.work.Go(func() { c.receive(at, link) })
+		c.work.Go(func() { c.observe(at, link) })
 	}
 	return nil
 }
@@ -107,55 +108,67 @@ func (c *Client) flushOpen() {
 	}
 }
 
-// send hands a frame over, or keeps it until there is room. The caller holds mu of the client.
-func (l *authorityLink) send(frame []byte) {
-	if len(l.outbox) > 0 || l.dealer.TrySend(socket.NewMessage(frame)) != nil {
-		if len(l.outbox) < outboxMax && l.up {
-			l.outbox = append(l.outbox, frame)
+// send hands a frame over, or keeps it until there is room, and says whether none is kept. The caller holds mu of the client.
+func (l *authorityLink) send(frame []byte) bool {
+	if len(l.outbox) == 0 && l.dealer.TrySend(socket.NewMessage(frame)) == nil {
+		return true
+	}
+	if len(l.outbox) < outboxMax && l.up {
+		l.outbox = append(l.outbox, frame)
+	}
+	return len(l.outbox) == 0
+}
+
+// observe tells the machine which streams have ended and which stand anew. The sockets keep streams up by themselves, but what was
+// under way when one broke is gone, and the authority knows a new stream only after a Hello.
+func (c *Client) observe(at int, link *authorityLink) {
+	for {
+		change := link.dealer.PeersChanged()
+		c.mu.Lock()
+		c.look(at, link)
+		c.flushOpen()
+		c.mu.Unlock()
+		select {
+		case <-change:
+		case <-c.life.Done():
+			return
 		}
 	}
 }
 
-// lookAtLinks tells the machine which streams have ended and which stand anew. The sockets keep streams up by themselves, but what
-// was under way when one broke is gone, and the authority knows a new stream only after a Hello.
-func (c *Client) lookAtLinks(now time.Time) {
-	quiet := true
-	for at, link := range c.links {
-		stats := link.dealer.Stats()
-		failures := stats.StreamErrors
-		for _, count := range stats.ProtocolErrors {
-			failures += count
-		}
-		peers := link.dealer.Peers()
-		up := slices.ContainsFunc(peers, func(p socket.Peer) bool { return p.State == socket.PeerConnected })
-		link.err = nil
-		if !up && len(peers) > 0 {
-			link.err = peers[0].Err
-		}
-		switch {
-		case up && (!link.up || failures != link.failures):
-			link.up, link.outbox = true, nil
-			c.machine.Connected(at, now)
-			c.pause = lookMin
-		case !up && link.up:
-			link.up, link.outbox = false, nil
-			c.machine.Lost(at, now)
-			c.pause = lookMin
-		}
-		link.failures = failures
-		link.drain()
-		quiet = quiet && link.up && len(link.outbox) == 0
+func (c *Client) look(at int, link *authorityLink) {
+	stats := link.dealer.Stats()
+	failures := stats.StreamErrors
+	for _, count := range stats.ProtocolErrors {
+		failures += count
 	}
-	c.pause = min(2*c.pause, lookMax)
-	if quiet {
-		c.pause = lookMax
+	peers := link.dealer.Peers()
+	up := slices.ContainsFunc(peers, func(p socket.Peer) bool { return p.State == socket.PeerConnected })
+	link.err = nil
+	if !up && len(peers) > 0 {
+		link.err = peers[0].Err
 	}
-	c.look = now.Add(c.pause)
+	switch {
+	case up && (!link.up || failures != link.failures):
+		link.up, link.outbox = true, nil
+		c.machine.Connected(at, time.Now())
+	case !up && link.up:
+		link.up, link.outbox = false, nil
+		c.machine.Lost(at, time.Now())
+	}
+	link.failures = failures
 }
 
-func (l *authorityLink) drain() {
-	for len(l.outbox) > 0 && l.dealer.TrySend(socket.NewMessage(l.outbox[0])) == nil {
-		l.outbox = l.outbox[1:]
+// drainLinks tries sockets again that had no room.
+func (c *Client) drainLinks(now time.Time) {
+	c.drain = time.Time{}
+	for _, link := range c.links {
+		for len(link.outbox) > 0 && link.dealer.TrySend(socket.NewMessage(link.outbox[0])) == nil {
+			link.outbox = link.outbox[1:]
+		}
+		if len(link.outbox) > 0 {
+			c.drain = now.Add(drainEvery)
+		}
 	}
 }
 
