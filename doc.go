@@ -28,7 +28,10 @@
 //	  transporttest/       the suite that every transport passes
 //	patterns/              what people build from sockets
 //	  config/              configuration that reaches every process: an authority with its standby, and nodes
-//	    internal/          model/ data without I/O, wire/ messages, store/ the disk, authority/ and node/ both sides as machines
+//	    internal/
+//	      model/           keys, transactions, states that never change, digests
+//	      node/            the client side as a machine: finds the authority, keeps a copy that equals its own
+//	      wire/            the messages and their frames
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests
 //	internal/

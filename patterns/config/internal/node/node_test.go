@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/zwire-mq/zwire/patterns/config/internal/model"
+	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
+)
+
+// script drives a machine by hand.
+type script struct {
+	t   *testing.T
+	m   *Machine
+	now time.Time
+}
+
+func newScript(t *testing.T, config Config) *script {
+	config.Session, config.Name = "s", "n"
+	config.Links = max(config.Links, 1)
+	s := &script{t: t, m: New(config), now: time.Unix(1000, 0)}
+	for at := range config.Links {
+		s.m.Connected(at, s.now)
+	}
+	return s
+}
+
+// sent takes what came out, and returns the last message of type M to a link.
+func sent[M wire.Message](out Output, link int) (found M) {
+	for _, send := range out.Sends {
+		if message, is := send.Message.(M); is && send.Link == link {
+			found = message
+		}
+	}
+	return found
+}
+
+func (s *script) welcome(link int, role wire.Role, epoch uint64) Output {
+	s.m.Received(link, &wire.Welcome{
+		Version: wire.Version, Role: role, Epoch: model.Epoch{Number: epoch}, Interval: time.Second, Changes: "ipc://changes",
+	}, 1, s.now)
+	return s.m.Take()
+}
+
+// after lets time pass, ticking at each deadline.
+func (s *script) after(d time.Duration) (out Output) {
+	end := s.now.Add(d)
+	for {
+		due := s.m.Deadline()
+		if due.IsZero() || due.After(end) {
+			break
+		}
+		s.now = due
+		s.m.Tick(due)
+		more := s.m.Take()
+		out.Sends = append(out.Sends, more.Sends...)
+		out.Answers = append(out.Answers, more.Answers...)
+	}
+	s.now = end
+	return out
+}
+
+// synced brings a machine to a snapshot of a key at revision 5 of epoch 1.
+func synced(t *testing.T, config Config) *script {
+	s := newScript(t, config)
+	ask := sent[*wire.Sync](s.welcome(0, wire.RolePrimary, 1), 0)
+	s.m.Received(0, snapshot(ask.ID, model.Epoch{Number: 1}, five()), 100, s.now)
+	if out := s.m.Take(); !out.Visible {
+		t.Fatal("a snapshot did not become visible")
+	}
+	return s
+}
+
+func set(revision uint64, key, value string) *model.Record {
+	return &model.Record{Revision: revision, Ops: []model.Op{{Key: key, Value: []byte(value)}}}
+}
+
+func five() *model.State { return (&model.State{}).Apply(set(5, "a/k", "five"), nil) }
+
+func snapshot(id uint64, epoch model.Epoch, state *model.State) *wire.Chunk {
+	c := &wire.Chunk{ID: id, Epoch: epoch, Revision: state.Revision(), Heads: slices.Collect(state.Heads("")), Last: true}
+	for entry := range state.List("") {
+		same := *entry
+		c.Entries = append(c.Entries, &same)
+	}
+	return c
+}
+
+func (s *script) revision() uint64 {
+	state, _, _ := s.m.Copy()
+	return state.Revision()
+}
+
+func TestRefusesEarlierEpoch(t *testing.T) {
+	s := newScript(t, Config{Links: 2, Seen: model.Epoch{Number: 7}})
+	if out := s.welcome(0, wire.RolePrimary, 6); out.Follow != nil || sent[*wire.Sync](out, 0) != nil {
+		t.Error("an authority of an epoch before one that was seen is followed")
+	}
+	if out := s.welcome(1, wire.RolePrimary, 7); out.Follow == nil || out.Follow.Link != 1 {
+		t.Error("the authority of the epoch that was seen is not followed")
+	}
+	if out := s.welcome(1, wire.RoleStandby, 7); out.Follow == nil || out.Follow.Link != -1 {
+		t.Error("a standby is followed")
+	}
+}
+
+func TestPrefersPrimary(t *testing.T) {
+	s := newScript(t, Config{Links: 2})
+	if out := s.welcome(0, wire.RoleLooking, 3); out.Follow == nil || out.Follow.Link != 0 {
+		t.Error("a looking authority is not followed while there is no other")
+	}
+	if out := s.welcome(1, wire.RolePrimary, 3); out.Follow == nil || out.Follow.Link != 1 {
+		t.Error("the primary is not preferred")
+	}
+	if out := s.welcome(0, wire.RoleLooking, 3); out.Follow != nil {
+		t.Error("left the primary for one that is looking")
+	}
+}
+
+// TestNeverBackward: an authority that looks, and knows less than the copy, does not take it back.
+func TestNeverBackward(t *testing.T) {
+	s := synced(t, Config{})
+	s.m.Lost(0, s.now)
+	s.m.Connected(0, s.now)
+	s.welcome(0, wire.RoleLooking, 1)
+	s.after(2 * time.Second)
+	s.welcome(0, wire.RoleLooking, 1)
+	ask := sent[*wire.Sync](s.after(2*time.Second), 0)
+	if ask == nil || ask.Revision != 5 {
+		t.Fatalf("no sync though no marks came: %v", ask)
+	}
+	two := (&model.State{}).Apply(set(2, "a/k", "two"), nil)
+	s.m.Received(0, snapshot(ask.ID, model.Epoch{Number: 1}, two), 100, s.now)
+	if s.revision() != 5 || !errors.Is(s.m.View().Err, errBackward) {
+		t.Errorf("revision %d, %v", s.revision(), s.m.View().Err)
+	}
+}
+
+// TestDamagedRecords: an answer of records that does not come to the promised digest is replaced by a snapshot.
+func TestDamagedRecords(t *testing.T) {
+	s := synced(t, Config{})
+	s.m.Published(&wire.Mark{Epoch: model.Epoch{Number: 1}, Previous: 6, Revision: 6}, 10, s.now)
+	ask := sent[*wire.Sync](s.m.Take(), 0)
+	if ask == nil || ask.Revision != 5 {
+		t.Fatalf("after a gap: %v", ask)
+	}
+	six := five().Apply(set(6, "a/k", "six"), nil)
+	bad := &wire.Chunk{
+		ID: ask.ID, Epoch: model.Epoch{Number: 1}, From: 5, Revision: 6, Last: true, Heads: slices.Collect(six.Heads("")),
+		Records: []model.Record{*set(6, "a/k", "SIX")},
+	}
+	s.m.Received(0, bad, 100, s.now)
+	if s.revision() != 5 {
+		t.Fatal("a damaged answer became visible")
+	}
+	again := sent[*wire.Sync](s.after(time.Second), 0)
+	if again == nil || again.Revision != 0 {
+		t.Fatalf("want a snapshot, asked for %v", again)
+	}
+	s.m.Received(0, snapshot(again.ID, model.Epoch{Number: 1}, six), 100, s.now)
+	if s.revision() != 6 {
+		t.Errorf("revision %d", s.revision())
+	}
+}
+
+// TestSyncBacksOff: without answers a node asks again after SyncTimeout, then ever more slowly, and no more than that.
+func TestSyncBacksOff(t *testing.T) {
+	s := newScript(t, Config{})
+	s.welcome(0, wire.RolePrimary, 1)
+	asked := 0
+	for range 30 {
+		out := s.after(time.Second)
+		for _, send := range out.Sends {
+			switch send.Message.(type) {
+			case *wire.Sync:
+				asked++
+			case *wire.Hello:
+				s.welcome(0, wire.RolePrimary, 1)
+			}
+		}
+	}
+	if asked < 3 || asked > 6 {
+		t.Errorf("%d syncs in 30 s without an answer", asked)
+	}
+}
+
+// TestReports: a change is reported at once but at most each 20 ms, the last never lost; at rest each interval.
+func TestReports(t *testing.T) {
+	s := synced(t, Config{})
+	s.after(reportEvery)
+	state := five()
+	reports := 0
+	var last *wire.Report
+	for revision := uint64(6); revision <= 25; revision++ {
+		record := set(revision, "a/k", "v")
+		next := state.Apply(record, nil)
+		epoch := model.Epoch{Number: 1}
+		s.m.Published(&wire.Body{
+			Epoch: epoch, Previous: state.Revision(), Head: next.Head("a"), Records: []model.Record{*record},
+		}, 50, s.now)
+		s.m.Published(&wire.Mark{Epoch: epoch, Previous: state.Revision(), Revision: revision, Heads: []model.Head{next.Head("a")}}, 50, s.now)
+		state = next
+		if sent[*wire.Report](s.m.Take(), 0) != nil {
+			reports++
+		}
+		for _, send := range s.after(5 * time.Millisecond).Sends {
+			if report, is := send.Message.(*wire.Report); is {
+				last = report
+				reports++
+			}
+		}
+	}
+	if reports > 7 || last == nil || last.Revision != 25 || last.Digest != state.Digest() {
+		t.Errorf("%d reports of 20 changes in 100 ms, the last %v", reports, last)
+	}
+	if s.after(900 * time.Millisecond); s.revision() != 25 {
+		t.Errorf("revision %d", s.revision())
+	}
+	if sent[*wire.Report](s.after(200*time.Millisecond), 0) == nil {
+		t.Error("no report after an interval at rest")
+	}
+}
+
+// TestKeptIsBounded: bodies without marks do not fill the memory.
+func TestKeptIsBounded(t *testing.T) {
+	s := synced(t, Config{})
+	for revision := uint64(6); revision < keptMax+100; revision++ {
+		s.m.Published(&wire.Body{
+			Epoch: model.Epoch{Number: 1}, Previous: revision - 1, Head: model.Head{Tree: "a", Revision: revision},
+		}, 10<<10, s.now)
+		if s.m.kept.bytes > keptBytesMax || s.m.kept.count > keptMax {
+			t.Fatalf("%d octets in %d messages", s.m.kept.bytes, s.m.kept.count)
+		}
+	}
+}
+
+// TestRead puts an answer together, asks again after a hole, and refuses what the digests do not prove.
+func TestRead(t *testing.T) {
+	s := synced(t, Config{})
+	handle := s.m.Ask(&wire.Read{Prefix: "a/"}, Anywhere, s.now)
+	ask := sent[*wire.Read](s.m.Take(), 0)
+	chunk := snapshot(ask.ID, model.Epoch{Number: 1}, five())
+	chunk.Number = 1
+	s.m.Received(0, chunk, 100, s.now)
+	again := sent[*wire.Read](s.after(time.Second), 0)
+	if again == nil || again.ID == ask.ID {
+		t.Fatal("after a hole: not asked again under another number")
+	}
+	chunk = snapshot(again.ID, model.Epoch{Number: 1}, five())
+	chunk.Entries[0].Value = []byte("FIVE")
+	s.m.Received(0, chunk, 100, s.now)
+	again = sent[*wire.Read](s.after(time.Second), 0)
+	if again == nil {
+		t.Fatal("a damaged answer was taken")
+	}
+	s.m.Received(0, snapshot(again.ID, model.Epoch{Number: 1}, five()), 100, s.now)
+	out := s.m.Take()
+	if len(out.Answers) != 1 || out.Answers[0].Handle != handle || out.Answers[0].State.Digest() != five().Digest() {
+		t.Errorf("%+v", out.Answers)
+	}
+}
+
+// TestAway: an authority that says nothing is away after three intervals, and one that takes over is followed.
+func TestAway(t *testing.T) {
+	s := synced(t, Config{Links: 2})
+	s.welcome(1, wire.RoleStandby, 1)
+	if s.after(2 * time.Second); !s.m.View().Connected {
+		t.Error("away after 2 s")
+	}
+	out := s.after(2 * time.Second)
+	if s.m.View().Connected || sent[*wire.Hello](out, 1) == nil {
+		t.Error("after 4 s: not away, or the other was not greeted")
+	}
+	if out := s.welcome(1, wire.RolePrimary, 2); out.Follow == nil || out.Follow.Link != 1 || sent[*wire.Sync](out, 1).Revision != 5 {
+		t.Error("the one that took over is not followed")
+	}
+}
+
+// TestPromoteOnce: a request for one authority is sent there once, followed or not.
+func TestPromoteOnce(t *testing.T) {
+	s := newScript(t, Config{Links: 2})
+	handle := s.m.Ask(&wire.Promote{}, 1, s.now)
+	out := s.welcome(1, wire.RoleStandby, 1)
+	ask := sent[*wire.Promote](out, 1)
+	if ask == nil {
+		t.Fatal("not sent after the Welcome")
+	}
+	if sent[*wire.Promote](s.after(20*time.Second), 1) != nil {
+		t.Error("sent twice")
+	}
+	s.m.Received(1, &wire.Result{Request: ask.Request, Code: wire.CodeReadOnly}, 1, s.now)
+	if out := s.m.Take(); len(out.Answers) != 1 || out.Answers[0].Handle != handle {
+		t.Errorf("%+v", out)
+	}
+}
