@@ -107,9 +107,12 @@ func (a *Authority) run(ctx context.Context) error {
 // take hands a batch to the machine, and others that are there already.
 func (a *Authority) take(batch []arrival) {
 	now := time.Now()
-	for range arrivedBatches {
+	for taken := 1; ; taken++ {
 		for _, arrival := range batch {
 			a.machine.Received(arrival.from, arrival.message, now)
+		}
+		if taken == arrivedBatches {
+			return
 		}
 		select {
 		case batch = <-a.arrived:
