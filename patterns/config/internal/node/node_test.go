@@ -297,3 +297,32 @@ func TestPromoteOnce(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// TestRefused: a change that is refused for a while is sent again, under the same number; in between nothing is open.
+func TestRefused(t *testing.T) {
+	s := synced(t, Config{})
+	handle := s.m.Ask(&wire.Propose{}, Anywhere, s.now)
+	ask := sent[*wire.Propose](s.m.Take(), 0)
+	refuse := &wire.Result{Request: ask.Request, Code: wire.CodeReadOnly}
+	s.m.Received(0, refuse, 1, s.now)
+	if out := s.m.Take(); len(out.Answers) != 0 || s.m.requests[handle].open != 0 {
+		t.Fatalf("%+v", out)
+	}
+	again := sent[*wire.Propose](s.after(refusedMin), 0)
+	if again == nil || again.Request != ask.Request || s.m.requests[handle].open != 1 {
+		t.Fatalf("not sent again: %v", again)
+	}
+	s.m.Received(0, refuse, 1, s.now)
+	if s.welcome(0, wire.RolePrimary, 1); s.m.requests[handle].open != 1 {
+		t.Error("a Welcome, which may bring better news, does not send it again")
+	}
+	if open, last := s.m.Forget(handle); !open || last != refuse {
+		t.Errorf("forgotten: open %v, %v", open, last)
+	}
+	hasty := synced(t, Config{FailFast: true})
+	refuse.Request = hasty.m.Ask(&wire.Propose{}, Anywhere, s.now)
+	hasty.m.Received(0, refuse, 1, s.now)
+	if out := hasty.m.Take(); len(out.Answers) != 1 {
+		t.Errorf("FailFast: %+v", out)
+	}
+}

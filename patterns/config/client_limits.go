@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import "time"
+
+const (
+	// authoritiesMax is more than there are of one store, and keeps the streams of a client few.
+	authoritiesMax = 8
+	// requestsMax bounds requests of one client that have no answer; further ones wait for their turn. It stays below the
+	// high-water mark of a socket.
+	requestsMax = 512
+	// outboxMax bounds messages that a full socket did not take; more are dropped and asked again after a while.
+	outboxMax = 4096
+	// batchMax is how many messages one turn takes from a socket, so that the lock is given back soon.
+	batchMax = 64
+	// feedQueueMax is how many published messages may wait for a client that is slow; what is lost is repaired by a sync.
+	feedQueueMax = 1 << 14
+	// clientLinger is how long Close waits for the last words.
+	clientLinger = 500 * time.Millisecond
+	// redialMin and redialMax bound the wait before an authority is dialled again: a takeover should not wait for it.
+	redialMin = 50 * time.Millisecond
+	redialMax = time.Second
+	// A stream without a sign of life for pingTimeout is cut; each pingEvery a sign is asked for.
+	pingEvery   = 2 * time.Second
+	pingTimeout = 6 * time.Second
+	// lookMin and lookMax bound how often the streams' states are looked at: often after a stream was lost, then ever less.
+	lookMin = 5 * time.Millisecond
+	lookMax = 200 * time.Millisecond
+	// cacheGrace is how long Dial waits for an authority when there is a copy in the cache file.
+	cacheGrace = time.Second
+	// cacheEvery joins changes that come fast into one writing of the cache file.
+	cacheEvery = time.Second
+)
