@@ -160,7 +160,7 @@ func (c *Client) tick() time.Time {
 	if due := c.machine.Deadline(); !due.IsZero() && !now.Before(due) {
 		c.machine.Tick(now)
 	}
-	c.armed = now.Add(lookMax)
+	c.armed = time.Time{} // what is due is looked at below: flush shall not wake the clock for it
 	c.flush()
 	c.armed = c.look
 	if due := c.machine.Deadline(); !due.IsZero() && due.Before(c.armed) {
