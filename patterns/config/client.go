@@ -45,8 +45,8 @@ type Client struct {
 	pause   time.Duration
 	isReady bool
 	closed  bool
-	err     error // of the cache file
-	saved   *model.State
+	err     error        // of the cache file
+	saved   *model.State // that the cache file holds
 }
 
 // view is what readers see. It never changes but for next, which is closed when there is another.
@@ -72,7 +72,13 @@ func Dial(ctx context.Context, opts *Options) (*Client, error) {
 		calls: make(map[uint64]chan node.Answer), pause: lookMin,
 	}
 	c.life, c.end = context.WithCancel(context.Background())
-	c.machine = node.New(c.nodeConfig())
+	start := c.nodeConfig()
+	stored, err := c.loadCache()
+	if stored != nil {
+		start.State, start.Epoch, start.Seen = stored.state, stored.epoch, stored.seen
+	}
+	c.err = err // a file that is of no use does not keep a client from starting
+	c.machine = node.New(start)
 	c.publish()
 	if err := c.openLinks(); err != nil {
 		c.Close()

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -296,5 +299,37 @@ func TestChangesEndpoint(t *testing.T) {
 		if got := changesEndpoint(c[0], c[1]); got != c[2] {
 			t.Errorf("%s with %s: %s, want %s", c[0], c[1], got, c[2])
 		}
+	}
+}
+
+// TestClientLeavesNothing: after Close no goroutine and no descriptor of a client is left, whatever it was doing.
+func TestClientLeavesNothing(t *testing.T) {
+	f := newFake(t, wire.RolePrimary)
+	dial(t, Options{}, f).Close() // starts what the process keeps
+	count := func() (goroutines, descriptors int) {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("no /proc here")
+		}
+		return runtime.NumGoroutine(), len(entries)
+	}
+	goroutines, descriptors := count()
+	for i := range 5 {
+		c := dial(t, Options{CacheFile: filepath.Join(t.TempDir(), "cache")}, f)
+		if i%2 == 0 {
+			f.become(wire.RolePrimary, uint64(2+i))
+		}
+		c.Close()
+	}
+	ctx := limit(t)
+	for {
+		g, d := count()
+		if g <= goroutines && d <= descriptors {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%d goroutines and %d descriptors, before %d and %d", g, d, goroutines, descriptors)
+		}
+		runtime.Gosched()
 	}
 }

@@ -149,6 +149,10 @@ func (m *Machine) welcomed(at int, w *wire.Welcome, now time.Time) {
 		m.unfollow(now)
 	case m.legal(w) && m.better(w):
 		m.follow(at, now)
+	case m.followed < 0 && w.Role == wire.RoleStandby:
+		m.reason = errStandby
+	case m.followed < 0:
+		m.reason = fmt.Errorf("%w: %v, before %v", errEarlier, w.Epoch, m.seen)
 	}
 	if m.followed >= 0 && m.epoch.Compare(m.seen) < 0 { // deposed by what another link has said
 		m.unfollow(now)

@@ -20,6 +20,8 @@ var (
 	errDiffers  = errors.New("config: the copy differs from the authority's")
 	errSilence  = errors.New("config: no word of changes comes")
 	errTimeout  = errors.New("config: the authority does not answer")
+	errStandby  = errors.New("config: no authority is there but a standby")
+	errEarlier  = errors.New("config: an authority of an epoch that is over is refused")
 	errBackward = errors.New("config: the authority is behind this copy")
 )
 

@@ -100,6 +100,9 @@ func TestRefusesEarlierEpoch(t *testing.T) {
 	if out := s.welcome(0, wire.RolePrimary, 6); out.Follow != nil || sent[*wire.Sync](out, 0) != nil {
 		t.Error("an authority of an epoch before one that was seen is followed")
 	}
+	if err := s.m.View().Err; !errors.Is(err, errEarlier) {
+		t.Errorf("it is refused without a word: %v", err)
+	}
 	if out := s.welcome(1, wire.RolePrimary, 7); out.Follow == nil || out.Follow.Link != 1 {
 		t.Error("the authority of the epoch that was seen is not followed")
 	}

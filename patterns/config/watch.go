@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net"
+	"strings"
+
+	"github.com/zwire-mq/zwire/patterns/config/internal/model"
+)
+
+// Change is what became of a key.
+type Change struct {
+	Key      string
+	Old, New *Entry // nil: there was none, there is none any more
+	Revision uint64 // of the copy in which it became visible
+	More     bool   // another change of the same revision of the copy follows
+}
+
+// Watch yields the keys that are there and begin with prefix, with Old nil, then what changes, for ever. It compares states: a reader
+// that is slow sees fewer of them, but never misses what a key came to last, and nothing piles up in memory. Changes of one state come
+// in the order of keys, all but the last with More set. The last turn has an error: ctx's, net.ErrClosed after Close, or ErrNotHeld at
+// once for a tree that this client does not hold. Entries are the caller's.
+func (c *Client) Watch(ctx context.Context, prefix string) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		if tree, _, whole := strings.Cut(prefix, "/"); c.options.Observer || whole && !c.holds(tree) {
+			yield(Change{}, fmt.Errorf("%w: %q", ErrNotHeld, prefix))
+			return
+		}
+		seen := &model.State{}
+		for {
+			if err := ctx.Err(); err != nil {
+				yield(Change{}, err)
+				return
+			}
+			v := c.view.Load()
+			if !yieldChanges(seen, v.state, prefix, yield) {
+				return
+			}
+			seen = v.state
+			select {
+			case <-v.next:
+			case <-ctx.Done():
+			case <-c.life.Done():
+				yield(Change{}, net.ErrClosed)
+				return
+			}
+		}
+	}
+}
+
+// yieldChanges is one behind, so that it knows of each whether another follows.
+func yieldChanges(seen, now *model.State, prefix string, yield func(Change, error) bool) bool {
+	var last *Change
+	for before, after := range model.Diff(seen, now, prefix) {
+		if last != nil {
+			last.More = true
+			if !yield(*last, nil) {
+				return false
+			}
+		}
+		last = &Change{Revision: now.Revision()}
+		if before != nil {
+			entry := copied(before)
+			last.Key, last.Old = entry.Key, &entry
+		}
+		if after != nil {
+			entry := copied(after)
+			last.Key, last.New = entry.Key, &entry
+		}
+	}
+	return last == nil || yield(*last, nil)
+}
