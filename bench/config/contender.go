@@ -15,7 +15,7 @@ type contender interface {
 	name() string
 	// serve starts the server, as a process that keeps its data in folder.
 	serve(ctx context.Context, folder string) (*server, error)
-	// join makes a node. It has all keys when join returns, and tells f of every change.
+	// join makes a node, which has all keys when join returns.
 	join(ctx context.Context, endpoint, name string, f *follower) (node, error)
 	// dial makes a client that changes keys and holds no copy.
 	dial(ctx context.Context, endpoint, name string) (writer, error)
@@ -39,6 +39,8 @@ func (s *server) finish() error {
 
 // A node has a copy of the configuration.
 type node interface {
+	// watch tells the follower that it joined with of every change from then on, until ctx or the node ends. It is called once.
+	watch(ctx context.Context)
 	keys() int
 	close() error
 }

@@ -94,9 +94,11 @@ func (etcd) client(ctx context.Context, endpoint string) (*clientv3.Client, erro
 
 // etcdNode copies into a map what it gets, as a program does that wants to read without a network.
 type etcdNode struct {
-	client *clientv3.Client
-	cancel context.CancelFunc
-	ended  chan struct{}
+	client   *clientv3.Client
+	follower *follower
+	revision int64 // of the copy that it joined with
+	cancel   context.CancelFunc
+	watching sync.WaitGroup
 
 	mu   sync.Mutex
 	copy map[string][]byte
@@ -111,26 +113,31 @@ func (e etcd) join(ctx context.Context, endpoint, _ string, f *follower) (node, 
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	n := &etcdNode{client: client, ended: make(chan struct{}), copy: make(map[string][]byte, len(got.Kvs))}
+	n := &etcdNode{
+		client: client, follower: f, revision: got.Header.Revision, cancel: func() {}, copy: make(map[string][]byte, len(got.Kvs)),
+	}
 	for _, pair := range got.Kvs {
 		n.copy[string(pair.Key)] = pair.Value
 	}
-	f.begin(uint64(got.Header.Revision))
-	ctx, n.cancel = context.WithCancel(ctx)
-	changes := client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(got.Header.Revision+1))
-	go n.follow(ctx, changes, f)
+	f.begin(uint64(n.revision))
 	return n, nil
 }
 
-func (n *etcdNode) follow(ctx context.Context, changes clientv3.WatchChan, f *follower) {
-	defer close(n.ended)
+func (n *etcdNode) watch(ctx context.Context) {
+	ctx, n.cancel = context.WithCancel(ctx)
+	changes := n.client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(n.revision+1))
+	n.watching.Go(func() { n.follow(ctx, changes) })
+}
+
+func (n *etcdNode) follow(ctx context.Context, changes clientv3.WatchChan) {
+	f := n.follower
 	for response := range changes {
 		if err := response.Err(); err != nil {
 			f.fail(fmt.Errorf("watch: %w", err))
 			return
 		}
 		for first := 0; first < len(response.Events); {
-			first += n.apply(response.Events[first:], f)
+			first += n.apply(response.Events[first:])
 		}
 	}
 	if ctx.Err() == nil {
@@ -139,7 +146,7 @@ func (n *etcdNode) follow(ctx context.Context, changes clientv3.WatchChan, f *fo
 }
 
 // apply takes the events of one revision, and returns how many there were.
-func (n *etcdNode) apply(events []*clientv3.Event, f *follower) int {
+func (n *etcdNode) apply(events []*clientv3.Event) int {
 	revision, count := events[0].Kv.ModRevision, 0
 	n.mu.Lock()
 	for count < len(events) && events[count].Kv.ModRevision == revision {
@@ -152,7 +159,7 @@ func (n *etcdNode) apply(events []*clientv3.Event, f *follower) int {
 		count++
 	}
 	n.mu.Unlock()
-	f.advance(uint64(revision), count)
+	n.follower.advance(uint64(revision), count)
 	return count
 }
 
@@ -164,7 +171,7 @@ func (n *etcdNode) keys() int {
 
 func (n *etcdNode) close() error {
 	n.cancel()
-	<-n.ended
+	n.watching.Wait()
 	return n.client.Close()
 }
 

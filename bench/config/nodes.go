@@ -16,6 +16,7 @@ import (
 // orders to a process of nodes
 const (
 	orderJoin    = "join"    // Nodes more, the first of them First, AtOnce at a time
+	orderWatch   = "watch"   // from now on
 	orderKeys    = "keys"    // fail unless every node has as many as Keys
 	orderForget  = "forget"  // what was counted, and from now on write times down or not
 	orderAwait   = "await"   // until all nodes have applied Revision
@@ -86,6 +87,11 @@ func (n *nodes) carryOut(ctx context.Context, o order) (answer, error) {
 	switch o.Do {
 	case orderJoin:
 		return n.join(ctx, o)
+	case orderWatch:
+		for _, node := range n.nodes {
+			node.watch(ctx)
+		}
+		return answer{}, nil
 	case orderKeys:
 		return answer{}, n.checkKeys(o.Keys)
 	case orderForget:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/zwire-mq/zwire/patterns/config"
 )
@@ -57,9 +58,10 @@ func authority(path string) error {
 }
 
 type oursNode struct {
-	client *config.Client
-	cancel context.CancelFunc
-	ended  chan struct{}
+	client   *config.Client
+	follower *follower
+	cancel   context.CancelFunc
+	watching sync.WaitGroup
 }
 
 func (ours) join(ctx context.Context, endpoint, name string, f *follower) (node, error) {
@@ -68,14 +70,17 @@ func (ours) join(ctx context.Context, endpoint, name string, f *follower) (node,
 		return nil, err
 	}
 	f.begin(client.Snapshot().Revision())
-	n := &oursNode{client: client, ended: make(chan struct{})}
-	ctx, n.cancel = context.WithCancel(ctx)
-	go n.follow(ctx, f)
-	return n, nil
+	return &oursNode{client: client, follower: f, cancel: func() {}}, nil
 }
 
-func (n *oursNode) follow(ctx context.Context, f *follower) {
-	defer close(n.ended)
+func (n *oursNode) watch(ctx context.Context) {
+	ctx, n.cancel = context.WithCancel(ctx)
+	n.watching.Go(func() { n.follow(ctx) })
+}
+
+// follow is shown first what is there.
+func (n *oursNode) follow(ctx context.Context) {
+	f := n.follower
 	count := 0
 	for change, err := range n.client.Watch(ctx, prefix) {
 		if err != nil {
@@ -95,7 +100,7 @@ func (n *oursNode) keys() int { return n.client.Snapshot().Len() }
 
 func (n *oursNode) close() error {
 	n.cancel()
-	<-n.ended
+	n.watching.Wait()
 	return n.client.Close()
 }
 

@@ -99,7 +99,7 @@ func (p plan) figures() []figure {
 	const ms, us, kib = 1e3, 1e6, 1.0 / 1024
 	last := fmt.Sprintf("The last of %d nodes", p.Nodes)
 	rate := fmt.Sprintf("%d writers, %d nodes", p.Writers, p.Nodes)
-	const join, alone, memory = "Joining", "Without nodes", "Memory"
+	const join, alone, memory = "Joining", "Without nodes", "Nodes at rest"
 	all := []figure{
 		{last, "acknowledged to applied by the last, p50", "ms", "crowd", keyLastP50, ms, 0.5, true},
 		{last, "acknowledged to applied by the last, p99", "ms", "crowd", keyLastP99, ms, 0.5, true},
@@ -124,9 +124,11 @@ func (p plan) figures() []figure {
 		all = append(all, figure{alone, work, "changes/s", "writers", keyAlone(writers), 1, 0, false})
 	}
 	return append(all,
-		figure{memory, fmt.Sprintf("an idle node, %d keys", p.Keys), "KiB", "crowd", keyNodeBytes, kib, 0, true},
-		figure{memory, fmt.Sprintf("the server, for each of %d nodes", p.Nodes), "KiB", "crowd", keyServerBytes, kib, 0, true},
-		figure{memory, fmt.Sprintf("a node, %d keys", p.JoinKeys), "KiB", "joining", keyJoinedBytes, kib, 0, true})
+		figure{memory, fmt.Sprintf("processor time of %d idle nodes", p.Nodes), "% of a core", "crowd", keyIdleNodes, 100, 0, true},
+		figure{memory, "processor time of their server", "% of a core", "crowd", keyIdleServer, 100, 0, true},
+		figure{memory, fmt.Sprintf("memory of an idle node, %d keys", p.Keys), "KiB", "crowd", keyNodeBytes, kib, 0, true},
+		figure{memory, fmt.Sprintf("memory of the server, for each of %d nodes", p.Nodes), "KiB", "crowd", keyServerBytes, kib, 0, true},
+		figure{memory, fmt.Sprintf("memory of a node, %d keys", p.JoinKeys), "KiB", "joining", keyJoinedBytes, kib, 0, true})
 }
 
 func (r *results) writePage(w io.Writer) {

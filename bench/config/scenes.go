@@ -26,6 +26,7 @@ const (
 	keyOneServer, keyOneNodes    = "one_server_cpu_s_per_delivery", "one_nodes_cpu_s_per_delivery"
 	keyCrowdJoin, keyJoin        = "crowd_join_s", "join_s"
 	keyNodeBytes, keyServerBytes = "node_bytes", "server_bytes_per_node"
+	keyIdleServer, keyIdleNodes  = "idle_server_cpu", "idle_nodes_cpu"
 	keyJoinedBytes               = "joined_node_bytes"
 )
 
@@ -65,6 +66,9 @@ func crowd(ctx context.Context, s *stage, p plan, found sample) error {
 	if err := s.gather(p, found); err != nil {
 		return err
 	}
+	if err := s.idle(p, found); err != nil {
+		return err
+	}
 	if err := s.profile("changes"); err != nil {
 		return err
 	}
@@ -95,6 +99,9 @@ func (s *stage) gather(p plan, found sample) error {
 		return err
 	}
 	found[keyCrowdJoin] = seconds(at - began)
+	if _, err := s.all(order{Do: orderWatch}, nil); err != nil {
+		return err
+	}
 	time.Sleep(p.Rest)
 	crewAfter, serverAfter, err := s.memory()
 	if err != nil {
@@ -103,6 +110,20 @@ func (s *stage) gather(p plan, found sample) error {
 	found[keyNodeBytes] = (crewAfter - crewBefore) / float64(p.Nodes)
 	found[keyServerBytes] = (serverAfter - serverBefore) / float64(p.Nodes)
 	_, err = s.all(order{Do: orderKeys, Keys: p.Keys}, nil)
+	return err
+}
+
+// idle measures what nodes cost that nothing happens to.
+func (s *stage) idle(p plan, found sample) error {
+	before, err := s.usage()
+	if err != nil {
+		return err
+	}
+	began := s.clock.now()
+	time.Sleep(p.Rest)
+	after, err := s.usage()
+	used, length := after.since(before), seconds(s.clock.now()-began)
+	found[keyIdleServer], found[keyIdleNodes] = used.server.Seconds()/length, used.crew.Seconds()/length
 	return err
 }
 
