@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 )
 
 func wholePlan() plan { return plan{Peers: 10_000, Subscriptions: 1_000_000} }
@@ -104,7 +106,7 @@ func TestMedian(t *testing.T) {
 	}{
 		{[]float64{3}, 3}, {[]float64{3, 1}, 2}, {[]float64{9, 1, 5}, 5}, {[]float64{4, 1, 3, 2}, 2.5},
 	} {
-		if got := median(test.values); got != test.want {
+		if got := figures.Median(test.values); got != test.want {
 			t.Errorf("of %v: %v, want %v", test.values, got, test.want)
 		}
 	}
@@ -198,7 +200,7 @@ func TestNumbers(t *testing.T) {
 		0: "0", 0.00012345: "0.00012", 0.005: "0.005", 0.65: "0.65", 9.994: "9.99", 9.996: "10.0",
 		12.34: "12.3", 99.96: "100", 28412.3: "28412",
 	} {
-		if got := number(value); got != want {
+		if got := figures.Number(value); got != want {
 			t.Errorf("%v is %s, want %s", value, got, want)
 		}
 	}

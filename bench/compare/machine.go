@@ -6,45 +6,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/zwire-mq/zwire/bench/internal/machine"
 )
 
 const packages = "gcc pkg-config libzmq3-dev libczmq-dev libsodium-dev"
 
-// A machine is where and of what the results were made.
-type machine struct {
-	Processor string `json:"processor"`
-	Cores     int    `json:"cores"`
-	Kernel    string `json:"kernel"`
-	Go        string `json:"go"`
-	Libzmq    string `json:"libzmq"`
-	Date      string `json:"date"`
-	Commit    string `json:"commit"`
-	Load      string `json:"load"`
+// A place is where and of what the results were made.
+type place struct {
+	machine.Machine
+	Libzmq string `json:"libzmq"`
 }
 
-func look(ctx context.Context, folder string, now time.Time) (machine, error) {
-	m := machine{
-		Processor: processor(),
-		Cores:     runtime.NumCPU(),
-		Kernel:    firstLine("/proc/sys/kernel/ostype") + " " + firstLine("/proc/sys/kernel/osrelease") + " " + runtime.GOARCH,
-		Go:        runtime.Version(),
-		Date:      now.UTC().Format("2006-01-02 15:04 MST"),
-		Commit:    commit(ctx, folder),
-		Load:      firstLine("/proc/loadavg"),
-	}
-	if load := strings.Fields(m.Load); len(load) > 3 {
-		m.Load = strings.Join(load[:3], " ")
-	}
-	var err error
-	m.Libzmq, err = needed(ctx)
-	return m, err
+func look(ctx context.Context, folder string, now time.Time) (place, error) {
+	libzmq, err := needed(ctx)
+	return place{machine.Look(ctx, folder, now), libzmq}, err
 }
 
 // needed checks that the C side can be built, and gives libzmq's version.
@@ -59,52 +39,6 @@ func needed(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("no libzmq to compare with: %w; on Debian: apt-get install %s", err, packages)
 	}
 	return strings.TrimSpace(string(version)), nil
-}
-
-func (m machine) write(w io.Writer) {
-	fmt.Fprintf(w, "- %s, %d cores, %s\n", m.Processor, m.Cores, m.Kernel)
-	fmt.Fprintf(w, "- %s, libzmq %s\n", m.Go, m.Libzmq)
-	fmt.Fprintf(w, "- %s, commit %s\n", m.Date, m.Commit)
-	fmt.Fprintf(w, "- load average at the start: %s\n", m.Load)
-}
-
-func processor() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown processor"
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown processor"
-}
-
-func firstLine(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "unknown"
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	return line
-}
-
-// commit tells when something else than results has been changed since.
-func commit(ctx context.Context, folder string) string {
-	git := func(arguments ...string) (string, error) {
-		output, err := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, arguments...)...).Output()
-		return strings.TrimSpace(string(output)), err
-	}
-	head, err := git("rev-parse", "--short=12", "HEAD")
-	if err != nil {
-		return "unknown"
-	}
-	changed, err := git("status", "--porcelain", "--", ":/", ":(exclude)RESULTS.*", ":(exclude)plots")
-	if err != nil || changed != "" {
-		return head + " with changes"
-	}
-	return head
 }
 
 // peersThatFit is at most wanted: on libzmq a peer takes two descriptors of its

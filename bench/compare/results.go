@@ -13,7 +13,7 @@ import (
 
 // Results are all that RESULTS.json has; the tables and plots are made from it.
 type results struct {
-	Machine  machine   `json:"machine"`
+	Machine  place     `json:"machine"`
 	Plan     plan      `json:"plan"`
 	Command  string    `json:"command"`
 	Rounds   string    `json:"rounds"`
@@ -106,7 +106,7 @@ func (r *results) writePage(w io.Writer, drawn map[string]bool) {
 		fmt.Fprintln(w, "\n**A quick run**, with too few and too short measurements to quote.")
 	}
 	fmt.Fprintln(w)
-	r.Machine.write(w)
+	r.Machine.Write(w, "libzmq "+r.Machine.Libzmq)
 	fmt.Fprintf(w, "- the run took %.1f minutes\n", r.Minutes)
 	fmt.Fprintf(w, "- %s\n", r.Rounds)
 	fmt.Fprintf(w, "\n%s\n", summary(lines, r.failures()))

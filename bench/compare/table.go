@@ -5,8 +5,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
+
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 )
 
 // headings of the tables
@@ -100,13 +101,13 @@ func (v verdict) cells() []string {
 	if v.theirs != nil {
 		cells[2] = v.theirs.text() + " " + v.theirs.name
 		if v.known() {
-			cells[3] = number(v.ratio)
+			cells[3] = figures.Number(v.ratio)
 		}
 	}
 	if v.limit != nil {
 		cells[6] = v.limit.text()
 		if v.ours.err == nil && v.limit.err == nil {
-			cells[7] = number(v.ofLimit)
+			cells[7] = figures.Number(v.ofLimit)
 		}
 	}
 	return cells
@@ -136,24 +137,11 @@ func (v verdict) targetText() string {
 
 func (s side) text() string {
 	if s.err == nil {
-		return fmt.Sprintf("%s [%s..%s]", number(s.median), number(s.min), number(s.max))
+		return fmt.Sprintf("%s [%s..%s]", figures.Number(s.median), figures.Number(s.min), figures.Number(s.max))
 	}
 	text := []rune(strings.NewReplacer("\n", "; ", "|", "\\|").Replace(s.err.Error()))
 	if len(text) > failureCharacters {
 		text = append(text[:failureCharacters], '…')
 	}
 	return "**failed** (" + string(text) + ")"
-}
-
-// number has three digits that count, or those before the point.
-func number(value float64) string {
-	switch size := math.Abs(value); {
-	case size == 0 || size >= 99.95:
-		return fmt.Sprintf("%.0f", value)
-	case size >= 9.995:
-		return fmt.Sprintf("%.1f", value)
-	case size >= 0.01:
-		return fmt.Sprintf("%.2f", value)
-	}
-	return fmt.Sprintf("%.2g", value)
 }

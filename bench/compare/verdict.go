@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 )
 
 // nearLimit is how far from the limit counts as close, where the target is not met.
@@ -74,17 +76,8 @@ func (f figure) side(e entry) *side {
 		s.err = fmt.Errorf("no %s in the report", f.key)
 		return s
 	}
-	s.median, s.min, s.max = median(values), slices.Min(values), slices.Max(values)
+	s.median, s.min, s.max = figures.Median(values), slices.Min(values), slices.Max(values)
 	return s
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
-	}
-	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
 // known tells whether there is a ratio.

@@ -97,12 +97,12 @@ func (l *Latency) Summarize(roundTrips []time.Duration) {
 	}{
 		{100, &l.P10}, {250, &l.P25}, {500, &l.P50}, {750, &l.P75}, {900, &l.P90}, {950, &l.P95}, {990, &l.P99}, {999, &l.P999},
 	} {
-		*quantile.to = halfMicroseconds(percentile(roundTrips, quantile.perMille))
+		*quantile.to = halfMicroseconds(Percentile(roundTrips, quantile.perMille))
 	}
 }
 
-// percentile takes the nearest rank, without interpolation.
-func percentile(sorted []time.Duration, perMille int) time.Duration {
+// Percentile takes the nearest rank, without interpolation.
+func Percentile(sorted []time.Duration, perMille int) time.Duration {
 	return sorted[(len(sorted)*perMille+999)/1000-1]
 }
 
