@@ -191,6 +191,21 @@ func (s *State) Validate(t *Transaction) error {
 // holds all.
 func (s *State) Apply(record *Record, holds func(tree string) bool) *State {
 	next := *s
+	next.apply(record, holds, &edit{})
+	return &next
+}
+
+// ApplyAll returns the state after records, in order: what Apply one after the other comes to, without the states in between.
+func (s *State) ApplyAll(records []Record, holds func(tree string) bool) *State {
+	next := *s
+	batch := &edit{}
+	for i := range records {
+		next.apply(&records[i], holds, batch)
+	}
+	return &next
+}
+
+func (next *State) apply(record *Record, holds func(tree string) bool, batch *edit) {
 	next.revision = record.Revision
 	for i := range record.Ops {
 		op := &record.Ops[i]
@@ -214,12 +229,11 @@ func (s *State) Apply(record *Record, holds func(tree string) bool) *State {
 			if op.TTL != 0 {
 				entry.Owner = record.Session
 			}
-			t.entries = t.entries.put(op.Key, entry)
+			t.entries = t.entries.putWithin(batch, op.Key, entry)
 			t.count(entry)
 		}
-		next.trees = next.trees.put(name, t)
+		next.trees = next.trees.putWithin(batch, name, t)
 	}
-	return &next
 }
 
 func (t *tree) count(entry *Entry) {

@@ -14,7 +14,11 @@ type treap[V any] struct {
 	value       V
 	rank        uint64
 	left, right *treap[V]
+	edit        *edit // the batch that made this node and may change it; of a batch that has ended nobody has the pointer
 }
+
+// edit is the identity of a batch of changes whose states in between nobody sees: it is not empty, so that each has an address.
+type edit struct{ _ byte }
 
 var rankSeed = maphash.MakeSeed()
 
@@ -56,6 +60,36 @@ func (t *treap[V]) put(key string, value V) *treap[V] {
 		changed.value = value
 	}
 	return &changed
+}
+
+// putWithin is put that changes what the same batch has made.
+func (t *treap[V]) putWithin(batch *edit, key string, value V) *treap[V] {
+	if t == nil {
+		made := newTreap(key, value)
+		made.edit = batch
+		return made
+	}
+	if t.edit != batch {
+		changed := *t
+		t, changed.edit = &changed, batch
+	}
+	switch {
+	case key < t.key:
+		t.left = t.left.putWithin(batch, key, value)
+		if up := t.left; up.rank > t.rank {
+			t.left, up.right = up.right, t
+			return up
+		}
+	case key > t.key:
+		t.right = t.right.putWithin(batch, key, value)
+		if up := t.right; up.rank > t.rank {
+			t.right, up.left = up.left, t
+			return up
+		}
+	default:
+		t.value = value
+	}
+	return t
 }
 
 // rotateRight lifts the left child, which is new and may change.

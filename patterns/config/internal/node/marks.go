@@ -205,7 +205,7 @@ func (m *Machine) grow(state *model.State, head model.Head) (*model.State, error
 
 // applyRecords applies records after a revision, and up to another, in order.
 func applyRecords(state *model.State, records []model.Record, after, last uint64, holds func(string) bool) (*model.State, error) {
-	before := uint64(0)
+	before, skipped := uint64(0), 0
 	for i := range records {
 		record := &records[i]
 		if record.Revision <= before || record.Revision > last {
@@ -213,6 +213,7 @@ func applyRecords(state *model.State, records []model.Record, after, last uint64
 		}
 		before = record.Revision
 		if record.Revision <= after {
+			skipped++
 			continue
 		}
 		for j := range record.Ops {
@@ -220,9 +221,8 @@ func applyRecords(state *model.State, records []model.Record, after, last uint64
 				return nil, fmt.Errorf("%w: %w", errGarbled, err)
 			}
 		}
-		state = state.Apply(record, holds)
 	}
-	return state, nil
+	return state.ApplyAll(records[skipped:], holds), nil
 }
 
 // show makes a state visible. Within an epoch revisions only rise.
