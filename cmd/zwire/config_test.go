@@ -312,7 +312,11 @@ func TestEphemeralKey(t *testing.T) {
 	if code, errs := owner.end(); code != 0 || errs != "" {
 		t.Errorf("code %d, %s", code, errs)
 	}
-	s.run("get", "svc/me").want(3, "", "no such key")
+	gone := s.run("get", "svc/me")
+	for tries := 0; gone.code == 0 && tries < 1000; tries++ { // the owner's last word is on its way to the disk
+		gone = s.run("get", "svc/me")
+	}
+	gone.want(3, "", "no such key")
 	owner = s.start("set", "svc/me", "again", "--ttl", "1s")
 	owner.line(`revision 3`)
 	s.run("set", "svc/me", "mine").want(0, "revision 4", "")

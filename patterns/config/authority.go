@@ -86,6 +86,7 @@ type Authority struct {
 	written chan error
 
 	cancel context.CancelFunc
+	begun  chan struct{} // closed when it is what it will be until something happens
 	ended  chan struct{}
 	once   sync.Once
 	err    error // why it ended; set before ended is closed
@@ -96,10 +97,10 @@ type arrival struct {
 	message wire.Message
 }
 
-// NewAuthority opens the store and starts to serve. Errors: of the store (ErrInUse, *DamagedError), of the endpoints
+// NewAuthority opens the store and starts to serve; one that needs no other authority accepts changes when it returns. Errors: of the store (ErrInUse, *DamagedError), of the endpoints
 // (*transport.EndpointError, syscall.EADDRINUSE), or *OptionError.
 func NewAuthority(opts *AuthorityOptions) (*Authority, error) {
-	a := &Authority{opts: *opts, ended: make(chan struct{})}
+	a := &Authority{opts: *opts, begun: make(chan struct{}), ended: make(chan struct{})}
 	if err := a.opts.complete(); err != nil {
 		return nil, err
 	}
@@ -109,7 +110,12 @@ func NewAuthority(opts *AuthorityOptions) (*Authority, error) {
 	if err := a.start(); err != nil {
 		return nil, errors.Join(err, a.release())
 	}
-	return a, nil
+	select {
+	case <-a.begun:
+		return a, nil
+	case <-a.ended:
+		return nil, errors.Join(a.err, a.release())
+	}
 }
 
 func (o *AuthorityOptions) complete() error {

@@ -85,8 +85,12 @@ func (a *Authority) carryOut(w *authority.Write) error {
 func (a *Authority) run(ctx context.Context) error {
 	ticker := time.NewTicker(a.opts.Interval / ticksPerInterval)
 	defer ticker.Stop()
-	for {
+	for begun := false; ; {
 		a.emit(a.machine.Take(time.Now()))
+		if !begun && !a.machine.Opening() {
+			begun = true
+			close(a.begun)
+		}
 		select {
 		case batch := <-a.arrived:
 			a.take(batch)

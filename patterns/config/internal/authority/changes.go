@@ -245,6 +245,7 @@ func only(record *model.Record, holds func(tree string) bool) model.Record {
 
 func (m *Machine) mark(mark *wire.Mark, now time.Time) {
 	m.marked = now
+	mark.Report = len(m.waits) > 0
 	m.out.Publish = append(m.out.Publish, Publish{wire.MarkTopic, mark})
 }
 

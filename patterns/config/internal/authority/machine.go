@@ -72,6 +72,7 @@ type Machine struct {
 	sessions map[string]*session
 	waits    []*wait
 	waitsDue bool      // a wait may be over
+	waitsNew bool      // there is one that nodes have not been told of
 	marked   time.Time // the last mark
 	markNext string    // the tree that the next mark at rest begins with
 
@@ -138,6 +139,9 @@ func (m *Machine) Take(now time.Time) Output {
 	m.out = Output{}
 	return out
 }
+
+// Opening says whether an epoch is being put on disk, as at the start of an authority that needs no other one.
+func (m *Machine) Opening() bool { return m.opening }
 
 // Received takes a message from a client.
 func (m *Machine) Received(from string, message wire.Message, now time.Time) {
@@ -220,6 +224,10 @@ func (m *Machine) pump(now time.Time) {
 	if m.waitsDue {
 		m.checkWaits(now)
 	}
+	if m.waitsNew && len(m.waits) > 0 {
+		m.markAtRest(now)
+	}
+	m.waitsNew = false
 	m.say(now)
 	if m.writing == nil && !m.pause {
 		m.writing = m.nextWrite()

@@ -161,7 +161,7 @@ func (m *Machine) wait(s *session, w *wire.Wait, now time.Time) {
 	state := m.ledger.at(max(w.Revision, m.ledger.oldest()))
 	m.waits = slices.DeleteFunc(m.waits, func(old *wait) bool { return old.session == s.id && old.id == w.ID })
 	m.waits = append(m.waits, &wait{s.id, w.ID, state, w.Nodes})
-	m.waitsDue = true
+	m.waitsDue, m.waitsNew = true, true
 }
 
 // checkWaits answers the waits that are over.

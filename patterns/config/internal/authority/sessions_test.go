@@ -149,6 +149,9 @@ func TestWaitAndStatus(t *testing.T) {
 	if answered() {
 		t.Fatal("n0 has not applied it")
 	}
+	if mark, ok := s.public[len(s.public)-1].Message.(*wire.Mark); !ok || !mark.Report {
+		t.Fatal("nodes are not asked to report")
+	}
 	s.from("n0", &wire.Report{Revision: 1, Digest: model.Digest{7}})
 	if answered() {
 		t.Fatal("n0 has something else")
@@ -158,6 +161,9 @@ func TestWaitAndStatus(t *testing.T) {
 		t.Fatal("all have applied it")
 	}
 	s.pass(time.Second)
+	if mark, ok := s.public[len(s.public)-1].Message.(*wire.Mark); !ok || mark.Report {
+		t.Fatal("nodes are asked to report though nobody waits")
+	}
 	s.propose("w", 3, set("t0/a", "2"))
 	s.pass(2 * time.Second)
 	s.from("w", &wire.Status{Request: 4})

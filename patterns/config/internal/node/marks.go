@@ -127,6 +127,9 @@ func (m *Machine) mark(mark *wire.Mark, bytes int, now time.Time) {
 
 // apply makes a mark visible, or finds that something was missed.
 func (m *Machine) apply(mark *wire.Mark, now time.Time) {
+	if mark.Report {
+		m.hurry()
+	}
 	next, err := m.advance(mark)
 	if err != nil {
 		m.doubt(err, now)
@@ -134,7 +137,7 @@ func (m *Machine) apply(mark *wire.Mark, now time.Time) {
 	}
 	m.wait, m.reason = 0, nil
 	if next != m.visible {
-		m.show(next, m.epoch, now)
+		m.show(next, m.epoch)
 	}
 	if mark.Revision >= m.visible.Revision() {
 		m.prove(now)
@@ -226,10 +229,14 @@ func applyRecords(state *model.State, records []model.Record, after, last uint64
 }
 
 // show makes a state visible. Within an epoch revisions only rise.
-func (m *Machine) show(state *model.State, epoch model.Epoch, now time.Time) {
+func (m *Machine) show(state *model.State, epoch model.Epoch) {
 	m.visible, m.visibleEpoch, m.have = state, epoch, true
 	m.kept.prune(state)
 	m.out.Visible = true
+}
+
+// hurry makes the next report due soon.
+func (m *Machine) hurry() {
 	if due := m.reported.Add(reportEvery); m.reportAt.After(due) {
 		m.reportAt = due
 	}

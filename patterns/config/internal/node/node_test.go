@@ -205,7 +205,7 @@ func TestReports(t *testing.T) {
 		s.m.Published(&wire.Body{
 			Epoch: epoch, Previous: state.Revision(), Head: next.Head("a"), Records: []model.Record{*record},
 		}, 50, s.now)
-		s.m.Published(&wire.Mark{Epoch: epoch, Previous: state.Revision(), Revision: revision, Heads: []model.Head{next.Head("a")}}, 50, s.now)
+		s.m.Published(&wire.Mark{Epoch: epoch, Previous: state.Revision(), Revision: revision, Heads: []model.Head{next.Head("a")}, Report: true}, 50, s.now)
 		state = next
 		if sent[*wire.Report](s.m.Take(), 0) != nil {
 			reports++
@@ -225,6 +225,10 @@ func TestReports(t *testing.T) {
 	}
 	if sent[*wire.Report](s.after(200*time.Millisecond), 0) == nil {
 		t.Error("no report after an interval at rest")
+	}
+	s.m.Published(&wire.Mark{Epoch: model.Epoch{Number: 1}, Previous: 25, Revision: 25}, 50, s.now.Add(reportEvery))
+	if sent[*wire.Report](s.after(2*reportEvery), 0) != nil {
+		t.Error("a report that nobody waits for")
 	}
 }
 

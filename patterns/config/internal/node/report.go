@@ -8,7 +8,7 @@ import (
 	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
 )
 
-// report says what is visible: soon after it has changed, else each interval.
+// report says what is visible: each interval, and soon after a sync or when it is asked for.
 func (m *Machine) report(now time.Time) {
 	if m.followed < 0 || !m.links[m.followed].greeted || now.Before(m.reportAt) {
 		return

@@ -105,7 +105,8 @@ func (m *Machine) chunk(at int, c *wire.Chunk, bytes int, now time.Time) {
 		return
 	}
 	m.sync, m.want, m.whole, m.reason = nil, false, false, nil
-	m.show(state, s.epoch, now)
+	m.show(state, s.epoch)
+	m.hurry()
 	m.prove(now)
 	m.replay(now)
 }

@@ -78,7 +78,7 @@
 //	                                     Standby s, Trees n, Keys n, Bytes n, Nodes [Node]
 //
 //	64 Body      published               Epoch epoch, Previous n, Head Head, Records [Record]
-//	65 Mark      published               Epoch epoch, Previous n, Revision n, Heads [Head]
+//	65 Mark      published               Epoch epoch, Previous n, Revision n, Heads [Head], Report b
 //
 //	96 Peer      authority to authority  Version n, Authority id, Cluster n, Life n, Role role, Epoch epoch,
 //	                                     Lineage epoch, Revision n, Committed n, Ready b, Preferred b, Intends epoch, Attachment n
@@ -196,7 +196,7 @@
 //
 // # Sessions
 //
-// A client reports at least each Interval: its epoch, revision, and the digest of the trees that it holds there, from which the
+// A client reports each Interval, and soon after a mark that asks for it because somebody waits, or after a sync: its epoch, revision, and the digest of the trees that it holds there, from which the
 // authority tells who has what; an observer reports zeros. Keys that a session set with a TTL are deleted, under a revision of
 // their own, once no report of it came for that long, or at once upon Bye. Setting such a key again makes its session the owner.
 //

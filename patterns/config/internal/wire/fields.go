@@ -138,6 +138,7 @@ func (m *Mark) fields(c *coder) {
 	c.number("Previous", &m.Previous)
 	c.number("Revision", &m.Revision)
 	c.heads(&m.Heads)
+	c.flag("Report", &m.Report)
 }
 
 func (m *Peer) fields(c *coder) {

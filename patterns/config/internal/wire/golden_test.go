@@ -87,7 +87,7 @@ func goldenAuthority() []sample {
 			"24 09" + id + " 03" + goldenEpoch + " 8002 07 026e6f 027570 01 02 ac02 01 0173 016e 01 0161 ff01 01 7f 01"},
 		{&Body{Epoch: epoch, Previous: 255, Head: heads[0], Records: []model.Record{record}},
 			"40" + goldenEpoch + " ff01 0161 8002" + goldenDigest + " 01" + goldenRecord},
-		{&Mark{Epoch: epoch, Previous: 255, Revision: 256, Heads: heads}, "41" + goldenEpoch + " ff01 8002" + goldenHeads},
+		{&Mark{Epoch: epoch, Previous: 255, Revision: 256, Heads: heads, Report: true}, "41" + goldenEpoch + " ff01 8002" + goldenHeads + " 01"},
 	}
 }
 

@@ -185,6 +185,7 @@ type (
 		Previous uint64 // of the mark before: equal to Revision at rest
 		Revision uint64
 		Heads    []model.Head // sorted by name
+		Report   bool         // somebody waits: nodes report at once
 	}
 )
 
