@@ -227,7 +227,7 @@ func (a *Authority) start() error {
 // listen makes the sockets.
 func (a *Authority) listen(id model.AuthorityID) error {
 	options := socket.Options{
-		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, MessageBytes: messageBytesMax,
+		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, MessageBytes: wire.FrameBytesMax + 1024,
 		RouterMandatory: true, RouterHandover: true, BusyPoll: socket.BusyPollNone,
 	}
 	var err error

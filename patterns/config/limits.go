@@ -15,8 +15,6 @@ const (
 	// recognised by the next one.
 	historyRevisionsMin = 4096
 	historyBytesDefault = 64 << 20
-	// messageBytesMax has room for the largest transaction and what stands around it.
-	messageBytesMax = 24 << 20
 	// authorityHWM lets a node lag by so many messages before some are dropped and it has to ask for them.
 	authorityHWM = 4096
 	// receiveBatch and arrivedBatches bound what is taken in before it is worked on.

@@ -202,7 +202,7 @@ func (p *publication) add(s *step) {
 			p.open[tree] = body
 		}
 		body.Records = append(body.Records, part)
-		if body.bytes += wire.RecordBytes(&part); body.bytes > chunkBytes {
+		if body.bytes += wire.RecordBytes(&part); body.bytes > wire.ChunkBytes {
 			p.end(tree, s.state)
 		}
 	}

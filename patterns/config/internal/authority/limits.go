@@ -14,11 +14,6 @@ const (
 	batchBytesMax = 4 << 20
 	// answeredMax bounds the answers kept for requests that are asked again, answeredKept the time.
 	answeredMax, answeredKept = 1 << 17, 5 * time.Minute
-	// chunkBytes is how much a chunk, a body or an append holds before another begins: a few reads' worth. A single entry or record
-	// may be larger.
-	chunkBytes = 128 << 10
-	// chunksAhead is how many chunks go out before the first More: enough to keep a stream busy.
-	chunksAhead = 8
 	// chunksGrantMax bounds what a client can let go out at once.
 	chunksGrantMax = 64
 	// transfersMax bounds the answers in parts that one session may have under way, transferKept how long one is kept that nobody
@@ -30,6 +25,8 @@ const (
 	logRecordsMax, logBytesMax = 1000, 4 << 20
 	// markHeadsMax is how many heads a mark at rest carries: with more trees they take turns.
 	markHeadsMax = 256
+	// statusBytesMax bounds the answer to a Status: nodes beyond it are not listed.
+	statusBytesMax = 8 << 20
 	// nodeKept is how long a node that is not heard any more stays in the list, for the operator to see.
 	nodeKept = 10 * time.Minute
 	// silentIntervals of silence make a node one that is not there.

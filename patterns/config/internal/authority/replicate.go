@@ -60,7 +60,7 @@ func (m *Machine) replicate() {
 		a := &wire.Append{Attachment: s.attachment, Epoch: m.epoch, After: s.sent, Committed: m.ledger.committed}
 		bytes := 0
 		for _, step := range m.ledger.after(s.sent, m.ledger.disk) {
-			if bytes += wire.RecordBytes(step.record); len(a.Records) > 0 && bytes > chunkBytes {
+			if bytes += wire.RecordBytes(step.record); len(a.Records) > 0 && bytes > wire.ChunkBytes {
 				break
 			}
 			a.Records = append(a.Records, *step.record)

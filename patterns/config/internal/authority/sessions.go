@@ -32,6 +32,15 @@ func (s *session) holds(tree string) bool {
 	return found
 }
 
+// octets is about what a line about it takes.
+func (s *session) octets() int {
+	octets := 64 + len(s.id) + len(s.name)
+	for _, tree := range s.trees {
+		octets += len(tree) + 1
+	}
+	return octets
+}
+
 // digest is that of the trees that the node holds.
 func (s *session) digest(state *model.State) model.Digest { return state.Digest(s.trees...) }
 
@@ -208,8 +217,10 @@ func (m *Machine) status(s *session, status *wire.Status, now time.Time) {
 		Request: status.Request, Authority: m.id, Role: m.role, Epoch: m.epoch, Revision: m.ledger.committed, Oldest: m.ledger.oldest(),
 		ReadOnly: m.reason(), Standby: m.other(now), Trees: uint64(trees), Keys: uint64(keys), Bytes: uint64(bytes),
 	}
+	octets := 0
 	for _, node := range m.sessions {
-		if !node.observer {
+		octets += node.octets()
+		if !node.observer && octets < statusBytesMax {
 			answer.Nodes = append(answer.Nodes, m.line(node, now))
 		}
 	}

@@ -58,8 +58,8 @@ func TestSyncSnapshot(t *testing.T) {
 	s.hello("n", "t0", "t2", "unknown")
 	first := len(s.sent["n"])
 	s.from("n", &wire.Sync{ID: 1})
-	if got := len(s.sent["n"]) - first; got != chunksAhead {
-		t.Errorf("%d chunks come unasked, want %d", got, chunksAhead)
+	if got := len(s.sent["n"]) - first; got != wire.ChunksAhead {
+		t.Errorf("%d chunks come unasked, want %d", got, wire.ChunksAhead)
 	}
 	s.from("n", &wire.Cancel{ID: 1})
 	chunks := s.chunks("n", 2, &wire.Sync{ID: 2})

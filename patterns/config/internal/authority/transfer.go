@@ -78,7 +78,7 @@ func (m *Machine) begin(s *session, t *transfer, now time.Time) {
 		}
 		delete(s.transfers, oldest.id)
 	}
-	t.epoch, t.credit, t.touched = m.epoch, chunksAhead, now
+	t.epoch, t.credit, t.touched = m.epoch, wire.ChunksAhead, now
 	s.transfers[t.id] = t
 	m.flow(s, t)
 }
@@ -124,7 +124,7 @@ func (t *transfer) chunk() *wire.Chunk {
 }
 
 func (t *transfer) fillRecords(c *wire.Chunk) {
-	for bytes := 0; len(t.records) > 0 && bytes < chunkBytes; t.records = t.records[1:] {
+	for bytes := 0; len(t.records) > 0 && bytes < wire.ChunkBytes; t.records = t.records[1:] {
 		if record := only(t.records[0].record, t.holds); len(record.Ops) > 0 {
 			c.Records = append(c.Records, record)
 			bytes += wire.RecordBytes(&record)
@@ -137,7 +137,7 @@ func (t *transfer) fillRecords(c *wire.Chunk) {
 func entriesFrom(state *model.State, prefix, from string) (entries []*model.Entry, next string) {
 	bytes := 0
 	for entry := range state.ListFrom(prefix, from) {
-		if bytes >= chunkBytes {
+		if bytes >= wire.ChunkBytes {
 			return entries, entry.Key
 		}
 		entries = append(entries, entry)

@@ -120,10 +120,10 @@
 // # Greeting
 //
 // A client says Hello first on each new stream, with the same Session for its life, which is the identity of its socket as well, and
-// waits for Welcome. It is answered by
-// Result with Request 0 instead if it is refused: another version (its other fields then mean nothing), an empty Session, or a
-// later Epoch than the authority's. Welcome says what the authority is, and comes again when that changes. A client that needs a
-// primary and is not welcomed by one, or by one of an epoch before the highest that it has seen, turns to another authority.
+// waits for Welcome. It is answered by Result with Request 0 instead if it is refused: a Session that is not the identity, or trees
+// that are not sorted. Anything else of a session that has not said Hello to this life of the authority is answered by
+// CodeStranger with Request 0. Welcome says what the authority is, and comes again when that changes. A client that needs a primary
+// and is not welcomed by one, or by one of an epoch before the highest that it has seen, turns to another authority.
 // Changes is the endpoint to which it connects its SUB; when it begins with a colon, the host is the one that was dialled.
 //
 // # Sync
@@ -133,7 +133,9 @@
 // holds had Digest there, they carry the records after From = Revision, in order, with the operations on those trees alone;
 // records without any are left out. Else From is 0 and they carry all entries at Chunk.Revision, in the order of trees, and of
 // keys in each tree. Chunk 0 has the heads of all those trees. The node applies nothing before the last chunk, and then nothing
-// unless all heads are as promised. Read is answered alike, with the entries under a prefix at one revision, and without heads.
+// unless all heads are as promised. Read is answered alike, with the entries under a prefix at one revision, and with the heads of the trees
+// that it covers as a whole. A Sync from above what the authority knows to be acknowledged, but has, is answered by CodeBusy: it
+// will know soon, and a copy does not go back.
 //
 // The authority sends ChunksAhead chunks by itself; each More lets it send so many further ones. Cancel ends it. Chunks of an ID
 // that the client does not wait for are ignored; one that is missing (its number is not the next) makes it begin anew under
@@ -168,7 +170,8 @@
 //
 //	who               meets an earlier epoch                             meets a later epoch
 //	node              ignores Welcome, Chunk, Body and Mark of it        takes it from Welcome or a mark, syncs again
-//	primary           serves the client: Welcome tells it                stops to acknowledge, answers CodeFenced, looks again
+//	primary           serves the client: Welcome tells it                of a client: answers its Sync by CodeFenced;
+//	                                                                     of the other authority: looks again
 //	standby           ignores Append, Install and Granted of it          takes it from Append or Install, with its records
 //
 // # Requests
@@ -196,8 +199,9 @@
 //
 // # Sessions
 //
-// A client reports each Interval, and soon after a mark that asks for it because somebody waits, or after a sync: its epoch, revision, and the digest of the trees that it holds there, from which the
-// authority tells who has what; an observer reports zeros. Keys that a session set with a TTL are deleted, under a revision of
+// A client reports each Interval, and soon after a mark that asks for it because somebody waits, or after a sync: its epoch,
+// revision, and the digest of the trees that it holds there, from which the authority tells who has what; of an observer a report
+// only shows that it is there. Keys that a session set with a TTL are deleted, under a revision of
 // their own, once no report of it came for that long, or at once upon Bye. Setting such a key again makes its session the owner.
 //
 // # Two authorities
