@@ -12,7 +12,7 @@ import (
 
 // Submit takes a task. It is accepted at once if batch is 0, else when Stored has reached it. The error is ErrFull.
 func (m *Machine) Submit(submitted *Task, now time.Time) (id, batch uint64, err error) {
-	if m.active >= m.cfg.QueueTasks || m.active > 0 && m.bytes+len(submitted.Payload) > m.cfg.QueueBytes {
+	if !m.fits(len(submitted.Payload)) {
 		m.counts.Refused++
 		return 0, 0, ErrFull
 	}
@@ -43,6 +43,14 @@ func (m *Machine) Submit(submitted *Task, now time.Time) (id, batch uint64, err 
 	m.ripen(t, now)
 	return t.id, 0, nil
 }
+
+// fits says whether the queue has room for a payload; one always fits.
+func (m *Machine) fits(bytes int) bool {
+	return m.active == 0 || m.active < m.cfg.QueueTasks && m.bytes+bytes <= m.cfg.QueueBytes
+}
+
+// Room says whether a small task may fit.
+func (m *Machine) Room() bool { return m.fits(0) && len(m.dead) < m.cfg.DeadLetters }
 
 // enter counts a task among the active ones and gives it its place.
 func (m *Machine) enter(t *task) {
@@ -237,7 +245,7 @@ func (m *Machine) Rerun(id uint64, now time.Time) (batch uint64, err error) {
 	switch {
 	case t == nil:
 		return 0, ErrUnknown
-	case m.active >= m.cfg.QueueTasks || m.active > 0 && m.bytes+len(t.payload) > m.cfg.QueueBytes:
+	case !m.fits(len(t.payload)):
 		return 0, ErrFull
 	}
 	delete(m.dead, id)

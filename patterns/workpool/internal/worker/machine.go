@@ -17,7 +17,7 @@ type Config struct {
 	Ahead int // jobs held beyond that, at most
 }
 
-// Job is an attempt at a task. Its exported fields do not change.
+// Job is an attempt at a task. Its exported fields do not change, but for Stop.
 type Job struct {
 	Link     int
 	Lease    uint64
@@ -25,6 +25,7 @@ type Job struct {
 	Attempt  int
 	Deadline time.Time // zero: none
 	Payload  []byte
+	Stop     func() // the caller's; not looked at
 
 	state   state
 	arrived time.Time
@@ -344,21 +345,11 @@ func (m *Machine) Drain() {
 // Drained says whether everything has been answered.
 func (m *Machine) Drained() bool { return m.draining && m.running == 0 && m.held == 0 }
 
-// Bye takes leave of all dispatchers: what they have not got an answer for by then, this worker has not done.
-func (m *Machine) Bye() {
-	for i := range m.links {
-		m.links[i].bye = m.links[i].welcomed
-	}
-}
+// Waiting is how many jobs wait for a slot.
+func (m *Machine) Waiting() int { return m.waiting }
 
-// Running lists the jobs that run, to stop them.
-func (m *Machine) Running() (jobs []*Job) {
-	for i := range m.links {
-		for _, job := range m.links[i].held {
-			if job.state == running || job.state == stopped {
-				jobs = append(jobs, job)
-			}
-		}
-	}
-	return jobs
+// Bye takes leave of a dispatcher, if it is there: what it has not got an answer for by then, this worker has not done.
+func (m *Machine) Bye(number int) bool {
+	m.links[number].bye = m.links[number].welcomed
+	return m.links[number].bye
 }
