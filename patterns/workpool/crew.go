@@ -56,8 +56,8 @@ type line struct {
 func (c *crew) start(endpoints []string, context *socket.Context) error {
 	for number, endpoint := range endpoints {
 		dealer, err := socket.NewDealer(&socket.Options{
-			Context: context, Identity: identity(), Immediate: true, Linger: closeLinger, ReconnectMax: time.Second,
-			MessageBytes: messageBytesMax,
+			Context: context, Identity: identity(), Immediate: true, Linger: closeLinger, ReconnectMin: reconnectMin,
+			ReconnectMax: reconnectMax, MessageBytes: messageBytesMax,
 		})
 		if err == nil {
 			c.links = append(c.links, &line{number: number, dealer: dealer, kick: make(chan struct{}, 1)})

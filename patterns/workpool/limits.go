@@ -30,6 +30,8 @@ const (
 	sinkBatch, sinkFlush = 256, time.Millisecond
 	// sendHWM is how many messages may wait for one worker; each may hold many tasks.
 	sendHWM = 4096
+	// reconnectMin and reconnectMax are how soon a worker looks for its dispatcher again.
+	reconnectMin, reconnectMax = 20 * time.Millisecond, 500 * time.Millisecond
 	// closeLinger is how long Close waits for last words to go out.
 	closeLinger = 500 * time.Millisecond
 	// stackBytes bounds what a worker reports of a panic's stack.
