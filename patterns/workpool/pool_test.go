@@ -365,6 +365,7 @@ func TestDrainWorker(t *testing.T) {
 	if err := <-drained; err != nil {
 		t.Error(err)
 	}
+	sockettest.Until(t, "its leave", func() bool { return len(d.Stats().Workers) == 0 })
 	mustWork(t, hands{}, double)
 	found := values(collect(t, d, 20))
 	count := 0
