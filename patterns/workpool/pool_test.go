@@ -516,3 +516,50 @@ func TestRefusedOptions(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReadStats: anybody who can connect can see how the pool does.
+func TestReadStats(t *testing.T) {
+	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}})
+	mustWork(t, hands{Dispatchers: []string{d.Endpoint()}, Name: "one", Concurrency: 3}, double)
+	submit(t, d, 7, nil)
+	collect(t, d, 7)
+	s, err := ReadStats(patient(t), nil, d.Endpoint())
+	if err != nil || s.Accepted != 7 || s.Done != 7 || len(s.Workers) != 1 || s.Workers[0].Name != "one" || s.Workers[0].Done != 7 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := ReadStats(ctx, nil, "inproc://nobody"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+// TestSkew: when one task in a hundred takes a hundred times as long, the pool ends within 1.2 times the total time of all tasks, shared
+// by all workers.
+func TestSkew(t *testing.T) {
+	const workers, short, long = 8, time.Millisecond / 2, 50 * time.Millisecond
+	d := mustDispatch(t, numbers{})
+	var total atomic.Int64 // as it was, with timers that are late
+	for range workers {
+		mustWork(t, hands{Concurrency: 1}, func(_ context.Context, task Task[int]) (int, error) {
+			start := time.Now()
+			defer func() { total.Add(int64(time.Since(start))) }()
+			if task.Value%100 == 0 {
+				<-time.After(long)
+			} else {
+				<-time.After(short)
+			}
+			return 0, nil
+		})
+	}
+	count := workers * 1000
+	start := time.Now()
+	go submitAll(d, count)
+	collect(t, d, count)
+	share := time.Duration(total.Load() / workers)
+	ratio := float64(time.Since(start)) / float64(share)
+	t.Logf("%d tasks in %v, %.3f times their share of %v", count, time.Since(start), ratio, share)
+	if ratio > 1.2 {
+		t.Error("too long")
+	}
+}
