@@ -34,6 +34,13 @@
 //	      node/            the client as a machine: following, applying, repairing
 //	      store/           the disk, checked before it is believed
 //	      wire/            the protocol between them, written down
+//	  workpool/            tasks that workers take by credit, and none is lost: a dispatcher and its workers
+//	    internal/
+//	      dispatcher/      the dispatcher as a machine: queue, leases, attempts, results, dead letters
+//	      fifo/            a queue in memory
+//	      store/           durable tasks on disk
+//	      wire/            the protocol between them, written down
+//	      worker/          the worker as a machine: credit, jobs, answers
 //	cmd/                   the command zwire, which runs and operates a configuration centre
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests

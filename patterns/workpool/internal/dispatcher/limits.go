@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatcher
+
+const (
+	// silentIntervals of silence end a worker: more than a busy machine takes to schedule it.
+	silentIntervals = 5
+	// graceIntervals are how long what is on its way may be missing in a beat, and how long a stream may be gone.
+	graceIntervals = 2
+	// errorsKept bounds the errors of one task that are kept: the latest.
+	errorsKept = 100
+	// messageBytes is how much payload one message of several tasks holds: a few reads' worth.
+	messageBytes = 256 << 10
+	// messageTasks bounds the tasks in a message, so that the worker can begin with the first ones.
+	messageTasks = 256
+	// workersMax bounds the workers: each costs a few hundred octets here, and more in its socket.
+	workersMax = 1 << 14
+	// creditMax bounds what a worker can ask for.
+	creditMax = 1 << 16
+)

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatcher
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/zwire-mq/zwire/patterns/workpool/internal/wire"
+)
+
+// scene is a dispatcher and what it has said to workers.
+type scene struct {
+	t    *testing.T
+	m    *Machine
+	now  time.Time
+	sent map[string][]wire.Task // tasks that were not answered
+}
+
+func newScene(t *testing.T, change func(*Config)) *scene {
+	cfg := Config{
+		Life: 1 << 63, Interval: time.Second, QueueTasks: 100, QueueBytes: 1000, DeadLetters: 10, Attempts: 2, Timeout: 10 * time.Second,
+		BackoffMin: time.Second, BackoffMax: 8 * time.Second,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s := &scene{t: t, now: time.Unix(1, 0), sent: map[string][]wire.Task{}}
+	s.m = New(cfg, nil, s.now)
+	return s
+}
+
+func (s *scene) submit(task Task) uint64 {
+	s.t.Helper()
+	id, batch, err := s.m.Submit(&task, s.now)
+	if err != nil || batch != 0 {
+		s.t.Fatalf("submit: %v", err)
+	}
+	return id
+}
+
+func (s *scene) hello(worker string, credit uint32) {
+	s.m.Received(worker, &wire.Hello{Version: wire.Version, Credit: credit, Name: worker}, s.now)
+}
+
+// take collects what is sent.
+func (s *scene) take() {
+	for _, send := range s.m.Take(s.now).Send {
+		if tasks, are := send.Message.(*wire.Tasks); are {
+			s.sent[send.To] = append(s.sent[send.To], tasks.Items...)
+		}
+	}
+}
+
+func (s *scene) pass(d time.Duration) {
+	s.now = s.now.Add(d)
+	s.m.Tick(s.now)
+	s.take()
+}
+
+// answer is the worker's answer to its oldest task.
+func (s *scene) answer(worker string, credit uint32, outcome wire.Outcome) {
+	s.t.Helper()
+	if len(s.sent[worker]) == 0 {
+		s.t.Fatalf("%s has no task", worker)
+	}
+	task := s.sent[worker][0]
+	s.sent[worker] = s.sent[worker][1:]
+	s.m.Received(worker, &wire.Results{Credit: credit, Items: []wire.Result{{Lease: task.Lease, Outcome: outcome}}}, s.now)
+	s.take()
+}
+
+// results are the IDs that the sink gets now.
+func (s *scene) results() (ids []uint64) {
+	for _, r := range s.m.Results(make([]Result, 0, 100)) {
+		ids = append(ids, r.ID)
+		s.m.Acked(r.ID)
+	}
+	return ids
+}
+
+// TestCredit: a task goes to the worker that holds least, and never beyond its credit.
+func TestCredit(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 3)
+	s.hello("b", 1)
+	for range 10 {
+		s.submit(Task{})
+	}
+	s.take()
+	if len(s.sent["a"]) != 3 || len(s.sent["b"]) != 1 {
+		t.Fatalf("a has %d, b has %d", len(s.sent["a"]), len(s.sent["b"]))
+	}
+	s.answer("b", 5, wire.Done)
+	if len(s.sent["a"]) != 3 || len(s.sent["b"]) != 5 {
+		t.Errorf("a has %d, b has %d", len(s.sent["a"]), len(s.sent["b"]))
+	}
+	s.answer("a", 0, wire.Done)
+	if len(s.sent["a"]) != 2 || s.m.Idle() != true {
+		t.Errorf("a has %d", len(s.sent["a"]))
+	}
+	s.hello("c", 3)
+	s.take()
+	if len(s.sent["c"]) != 1 {
+		t.Errorf("c has %d", len(s.sent["c"]))
+	}
+}
+
+// TestAnotherWorker: what one worker refuses goes to another, after a while, even if that one holds more.
+func TestAnotherWorker(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 9)
+	id := s.submit(Task{})
+	s.take()
+	s.hello("b", 9)
+	for range 3 {
+		s.submit(Task{})
+	}
+	s.take()
+	s.answer("a", 9, wire.Refused)
+	if s.pass(999 * time.Millisecond); len(s.sent["a"])+len(s.sent["b"]) != 3 {
+		t.Fatalf("no back-off: %v", s.sent)
+	}
+	s.pass(time.Millisecond)
+	last := s.sent["b"][len(s.sent["b"])-1]
+	if last.ID != id || last.Attempt != 2 {
+		t.Errorf("%v", s.sent)
+	}
+}
+
+// TestRerunInOrder: a dead letter that is run again has a place at the end, and its old place holds nobody up.
+func TestRerunInOrder(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.Ordered, c.Attempts = true, 1 })
+	s.hello("a", 9)
+	s.hello("b", 9)
+	first := s.submit(Task{})
+	s.take()
+	dead := s.submit(Task{})
+	s.take()
+	third := s.submit(Task{})
+	s.take()
+	holder := func(id uint64) string {
+		for worker, tasks := range s.sent {
+			if i := slices.IndexFunc(tasks, func(task wire.Task) bool { return task.ID == id }); i >= 0 {
+				tasks[0], tasks[i] = tasks[i], tasks[0]
+				return worker
+			}
+		}
+		t.Fatalf("nobody has %d", id)
+		return ""
+	}
+	s.answer(holder(dead), 9, wire.Failed)
+	if _, err := s.m.Rerun(dead, s.now); err != nil {
+		t.Fatal(err)
+	}
+	s.take()
+	s.answer(holder(third), 9, wire.Done)
+	s.answer(holder(first), 9, wire.Done)
+	if ids := s.results(); !slices.Equal(ids, []uint64{first, third}) {
+		t.Errorf("%v", ids)
+	}
+	s.answer(holder(dead), 9, wire.Done)
+	if ids := s.results(); !slices.Equal(ids, []uint64{dead}) || s.m.Active() != 0 {
+		t.Errorf("%v", ids)
+	}
+}
+
+// TestBounds: tasks, octets and dead letters are bounded; one task always fits.
+func TestBounds(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.QueueTasks, c.DeadLetters = 2, 1 })
+	large := s.submit(Task{Payload: make([]byte, 2000)})
+	if _, _, err := s.m.Submit(&Task{}, s.now); !errors.Is(err, ErrFull) {
+		t.Errorf("octets: %v", err)
+	}
+	if _, err := s.m.Cancel(large); err != nil {
+		t.Fatal(err)
+	}
+	s.submit(Task{Deadline: s.now.Add(time.Second)})
+	s.submit(Task{Payload: make([]byte, 1000)})
+	if _, _, err := s.m.Submit(&Task{}, s.now); !errors.Is(err, ErrFull) {
+		t.Errorf("tasks: %v", err)
+	}
+	s.pass(time.Second)
+	if _, _, err := s.m.Submit(&Task{}, s.now); !errors.Is(err, ErrFull) || len(s.m.DeadLetters()) != 1 {
+		t.Errorf("dead letters: %v", err)
+	}
+	if _, err := s.m.Cancel(s.m.DeadLetters()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	s.hello("a", 1)
+	s.take()
+	s.answer("a", 1, wire.Done)
+	if s.results(); s.m.bytes != 0 || s.m.active != 0 || len(s.m.tasks) != 0 || s.m.timers.size() != 0 {
+		t.Errorf("left over: %d octets, %d active, %d tasks", s.m.bytes, s.m.active, len(s.m.tasks))
+	}
+}
+
+// TestUnsent: what a worker cannot be sent goes to another, without an attempt; it gets nothing more until it is heard.
+func TestUnsent(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 5)
+	s.m.Take(s.now)
+	s.submit(Task{})
+	out := s.m.Take(s.now)
+	s.m.Unsent(out.Send[0], true, s.now)
+	if s.take(); len(s.sent) != 0 || !s.m.Idle() {
+		t.Fatalf("%v", s.sent)
+	}
+	s.hello("b", 1)
+	s.take()
+	if got := s.sent["b"]; len(got) != 1 || got[0].Attempt != 1 {
+		t.Errorf("%v", s.sent)
+	}
+	s.m.Unsent(Send{"b", &wire.Alive{}}, false, s.now)
+	s.pass(2 * time.Second)
+	if s.m.workers["b"] == nil {
+		t.Error("given up too early")
+	}
+	s.pass(time.Millisecond)
+	if s.m.workers["b"] != nil || s.m.counts.Failed != 1 {
+		t.Error("not given up")
+	}
+}
+
+// TestHeap: in whatever order items come, change and go, the least is first.
+func TestHeap(t *testing.T) {
+	type item struct{ key, place int }
+	random := rand.New(rand.NewPCG(1, 1))
+	h := heap[*item]{less: func(a, b *item) bool { return a.key < b.key }, place: func(i *item) *int { return &i.place }}
+	var all []*item
+	for range 20000 {
+		switch random.IntN(4) {
+		case 0, 1:
+			i := &item{key: random.IntN(1000)}
+			all = append(all, i)
+			h.push(i)
+		case 2:
+			if len(all) > 0 {
+				at := random.IntN(len(all))
+				h.remove(all[at])
+				h.remove(all[at])
+				all = slices.Delete(all, at, at+1)
+			}
+		case 3:
+			if len(all) > 0 {
+				i := all[random.IntN(len(all))]
+				i.key = random.IntN(1000)
+				h.fix(i)
+			}
+		}
+		if len(all) != h.size() {
+			t.Fatalf("%d items, want %d", h.size(), len(all))
+		}
+		if len(all) > 0 && h.items[0].key != slices.MinFunc(all, func(a, b *item) int { return a.key - b.key }).key {
+			t.Fatal("the first is not the least")
+		}
+	}
+}

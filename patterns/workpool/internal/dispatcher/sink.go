@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dispatcher
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/zwire-mq/zwire/patterns/workpool/internal/fifo"
+	"github.com/zwire-mq/zwire/patterns/workpool/internal/store"
+)
+
+// Result is a result for the sink.
+type Result struct {
+	ID          uint64
+	Attempts    int
+	Redelivered bool
+	Value       []byte
+}
+
+// release gives a task with its result to the sink, in its turn.
+func (m *Machine) release(t *task) {
+	t.state = done
+	if m.cfg.Ordered {
+		m.advance()
+		return
+	}
+	m.results.Push(t)
+}
+
+// advance lets the results through whose turn it is.
+func (m *Machine) advance() {
+	for m.order.Len() > 0 {
+		first := m.order.First()
+		if t := first.task; t.place == first.place {
+			switch t.state {
+			case done:
+				m.results.Push(t)
+			case dead, gone:
+			default:
+				return
+			}
+		}
+		m.order.Pop()
+	}
+}
+
+// Results moves results to the sink, as many as there is room for in to. Each has to be Acked.
+func (m *Machine) Results(to []Result) []Result {
+	for len(to) < cap(to) && m.results.Len() > 0 {
+		t := m.results.Pop()
+		if t.state != done { // cancelled meanwhile
+			continue
+		}
+		t.state = handed
+		to = append(to, Result{t.id, int(t.attempts), t.redelivered, t.payload})
+	}
+	return to
+}
+
+// Acked says that the sink has done with a result.
+func (m *Machine) Acked(id uint64) {
+	if t := m.tasks[id]; t != nil && t.state == handed {
+		m.leave(t)
+		m.counts.Sunk++
+		m.forget(t)
+	}
+}
+
+// PutBack takes results back that the sink has not looked at, in the order in which it got them.
+func (m *Machine) PutBack(results []Result) {
+	var again fifo.Queue[*task]
+	for i := range results {
+		if t := m.tasks[results[i].ID]; t != nil && t.state == handed {
+			t.state = done
+			again.Push(t)
+		}
+	}
+	for m.results.Len() > 0 {
+		again.Push(m.results.Pop())
+	}
+	m.results = again
+}
+
+// Ready says whether there are results for the sink.
+func (m *Machine) Ready() bool { return m.results.Len() > 0 }
+
+// Active is how many tasks are neither dead nor done with.
+func (m *Machine) Active() int { return m.active }
+
+// DeadLetter is a task that is not tried any more.
+type DeadLetter struct {
+	ID       uint64
+	Attempts int
+	Payload  []byte
+	Errors   []store.AttemptError
+	Durable  bool
+}
+
+// DeadLetters lists them by ID.
+func (m *Machine) DeadLetters() []DeadLetter {
+	letters := make([]DeadLetter, 0, len(m.dead))
+	for _, t := range m.dead {
+		letters = append(letters, DeadLetter{t.id, int(t.attempts), t.payload, slices.Clone(t.errors), t.durable})
+	}
+	slices.SortFunc(letters, func(a, b DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
+	return letters
+}
+
+// Counts are what has happened since the start.
+type Counts struct {
+	Accepted    uint64
+	Refused     uint64 // because the queue was full
+	Done        uint64 // results of workers
+	Sunk        uint64 // that the sink has done with
+	Failed      uint64 // attempts
+	Retries     uint64
+	Hung        uint64 // attempts that were not answered in time
+	Late        uint64 // answers that were dropped
+	Lost        uint64 // leases that a worker did not know
+	Returned    uint64 // leases that a worker had not begun with
+	Died        uint64
+	Cancelled   uint64
+	WorkersLost uint64
+}
+
+// rates are per second, over the last whole second.
+type rates struct{ accepted, done float64 }
+
+func (m *Machine) tickRates(now time.Time) {
+	if passed := now.Sub(m.sampled).Seconds(); passed >= 1 {
+		m.rates.accepted = float64(m.counts.Accepted-m.sample.Accepted) / passed
+		m.rates.done = float64(m.counts.Done-m.sample.Done) / passed
+		m.sampled, m.sample = now, m.counts
+	}
+}
+
+// Stats is the state at one moment.
+type Stats struct {
+	Counts
+	Waiting, Delayed, Leased, Storing int // tasks
+	Results                           int // done, not acknowledged by the sink
+	DeadLetters                       int
+	QueueBytes                        int
+	AcceptedPerSecond, DonePerSecond  float64
+	Workers                           []WorkerStats // by name
+}
+
+// WorkerStats is the state of one worker.
+type WorkerStats struct {
+	Name         string
+	Credit, Held int
+	Done, Failed uint64
+	Silent       time.Duration
+}
+
+// Stats goes through all tasks.
+func (m *Machine) Stats(now time.Time) Stats {
+	s := Stats{
+		Counts: m.counts, DeadLetters: len(m.dead), QueueBytes: m.bytes, Workers: make([]WorkerStats, 0, len(m.workers)),
+		AcceptedPerSecond: m.rates.accepted, DonePerSecond: m.rates.done,
+	}
+	for _, t := range m.tasks {
+		switch t.state {
+		case waiting:
+			s.Waiting++
+		case delayed:
+			s.Delayed++
+		case leased:
+			s.Leased++
+		case storing:
+			s.Storing++
+		case saving, done, handed:
+			s.Results++
+		}
+	}
+	for _, w := range m.workers {
+		s.Workers = append(s.Workers, WorkerStats{w.name, w.credit, len(w.held), w.done, w.failed, max(now.Sub(w.heard), 0)})
+	}
+	slices.SortFunc(s.Workers, func(a, b WorkerStats) int { return cmp.Compare(a.Name, b.Name) })
+	return s
+}
