@@ -162,7 +162,7 @@ func (m *Machine) lags() bool {
 	if p.away || p.other == nil || m.writing != nil || m.ledger.tip().Revision() > m.ledger.disk {
 		return false
 	}
-	return p.attachment != p.other.Attachment || p.other.Epoch != m.epoch || p.other.Revision > m.ledger.disk || !p.granted
+	return !p.following || p.attachment != p.other.Attachment || p.other.Epoch != m.epoch || p.other.Revision > m.ledger.disk || !p.granted
 }
 
 func (m *Machine) attach(now time.Time) {
