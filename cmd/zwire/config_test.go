@@ -166,6 +166,7 @@ func TestRollbackShowsAndAsks(t *testing.T) {
 	owner := s.start("set", "c/eph", "here", "--ttl", "1s")
 	owner.line("revision 11")
 	owner.end() // which deletes it
+	s.gone("c/eph")
 	s.run("rollback", "11").want(0, `\Anothing differs\nrevision 12\n\z`, "")
 }
 
@@ -303,6 +304,16 @@ func TestPromoteByForce(t *testing.T) {
 	s.run("--authority", other, "set", "svc/a", "2").want(0, "revision 2", "")
 }
 
+// gone waits for a key to go whose owner has left: its last word is on its way to the disk.
+func (s *scene) gone(key string) {
+	s.t.Helper()
+	got := s.run("get", key)
+	for tries := 0; got.code == 0 && tries < 1000; tries++ {
+		got = s.run("get", key)
+	}
+	got.want(3, "", "no such key")
+}
+
 func TestEphemeralKey(t *testing.T) {
 	s := newScene(t)
 	s.authority(nil)
@@ -312,11 +323,7 @@ func TestEphemeralKey(t *testing.T) {
 	if code, errs := owner.end(); code != 0 || errs != "" {
 		t.Errorf("code %d, %s", code, errs)
 	}
-	gone := s.run("get", "svc/me")
-	for tries := 0; gone.code == 0 && tries < 1000; tries++ { // the owner's last word is on its way to the disk
-		gone = s.run("get", "svc/me")
-	}
-	gone.want(3, "", "no such key")
+	s.gone("svc/me")
 	owner = s.start("set", "svc/me", "again", "--ttl", "1s")
 	owner.line(`revision 3`)
 	s.run("set", "svc/me", "mine").want(0, "revision 4", "")
