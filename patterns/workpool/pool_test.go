@@ -39,7 +39,7 @@ func mustDispatch(t *testing.T, opts numbers) dispatched {
 	if opts.Endpoints == nil {
 		opts.Endpoints = []string{"inproc://" + t.Name()}
 	}
-	fill(&opts.Interval, 20*time.Millisecond)
+	fill(&opts.Interval, 100*time.Millisecond)
 	fill(&opts.BackoffMin, time.Millisecond)
 	d, err := NewDispatcher(&opts)
 	if err != nil {
