@@ -33,6 +33,8 @@ func TestExamples(t *testing.T) {
 		{"pipeline", nil, []string{`worker 1:\d+ worker 2:\d+ worker 3:\d+`, `^sum of squares: 8995500500 right: true$`}},
 		{"chat", nil, []string{`"client \d+: hello, all" and 19 more lines`, `^20 clients said one line each, 400 lines were heard$`}},
 		{"peakshaving", nil, []string{`^a burst of 100 orders: 10 taken, 90 refused at once$`, `^served 100 of 100 in `}},
+		{"hashes", []string{"../internal"}, []string{`^\d+ files found$`, `^\d+ files of \d+ octets hashed by 10 workers, 0 attempts failed, 0 files could not be read$`}},
+		{"logs", nil, []string{`^lines of each service: map\[service0:1000 service1:1000 service2:1000\]$`, `map\[error:30 info:2970\]$`, `^in order: +true$`}},
 		{"quickstart", []string{"-workers", "2", "."}, []string{`^verdict: RIGHT\.`}},
 	}
 	for _, tt := range tests {
