@@ -40,7 +40,7 @@ func pythonWorker(t *testing.T, endpoint string) (*exec.Cmd, func()) {
 func TestPoolOfPython(t *testing.T) {
 	endpoint := "ipc://" + filepath.Join(t.TempDir(), "pool")
 	d, err := workpool.NewDispatcher(&workpool.DispatcherOptions[string, string]{
-		Endpoints: []string{endpoint}, Interval: 50 * time.Millisecond, BackoffMin: time.Millisecond, Attempts: 100,
+		Endpoints: []string{endpoint}, Interval: 200 * time.Millisecond, BackoffMin: time.Millisecond, Attempts: 100,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -23,11 +23,9 @@ import (
 // core runs the machine of a dispatcher. Whoever has something for the machine calls it under mu; what comes out is sent by pump.
 // Goroutines: one receives, one looks at the clock and pumps what producers have brought, one writes to disk.
 type core struct {
-	log             *slog.Logger
-	path            string
-	payloadBytesMax int
-	router          *socket.Router
-	store           store.Store // nil: there is none
+	log    *slog.Logger
+	router *socket.Router
+	store  store.Store // nil: there is none
 
 	mu       sync.Mutex
 	machine  *dispatcher.Machine
@@ -50,6 +48,8 @@ type core struct {
 	once   sync.Once
 }
 
+var errClosing = errors.New("workpool: closing")
+
 // signal wakes all that wait; under the lock of what it is about.
 type signal struct{ waiting chan struct{} }
 
@@ -69,13 +69,9 @@ func (s *signal) wake() {
 
 func (c *core) start(endpoints []string, context *socket.Context, cfg dispatcher.Config) error {
 	var contents *store.Contents
-	if c.path != "" {
-		opened, err := store.Open(c.path)
-		if err != nil {
-			return err
-		}
-		c.store = opened
-		if contents, err = opened.Load(); err != nil {
+	if c.store != nil {
+		var err error
+		if contents, err = c.store.Load(); err != nil {
 			return errors.Join(err, c.release())
 		}
 	}
@@ -386,6 +382,7 @@ func (c *core) drain(ctx context.Context) error {
 		c.mu.Lock()
 		c.draining = true
 		c.ready.wake()
+		c.room.wake() // whoever waits for room waits in vain
 		left, over, idle := c.machine.Active(), c.over(), c.idle.wait()
 		c.mu.Unlock()
 		switch {

@@ -4,12 +4,12 @@ package workpool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/dispatcher"
+	"github.com/zwire-mq/zwire/patterns/workpool/internal/store"
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/wire"
 	"github.com/zwire-mq/zwire/socket"
 )
@@ -62,6 +62,8 @@ type DispatcherOptions[T, R any] struct {
 	Context *socket.Context
 	// Log gets what an operator should know. Default: nothing is logged.
 	Log *slog.Logger
+
+	store store.Store // tests put in their own
 }
 
 // TaskOptions are what a task may have of its own. The zero value and nil are the defaults.
@@ -130,10 +132,17 @@ func NewDispatcher[T, R any](opts *DispatcherOptions[T, R]) (*Dispatcher[T, R], 
 	d := &Dispatcher[T, R]{
 		tasks: limited[T]{o.TaskCodec, o.PayloadBytes}, results: limited[R]{o.ResultCodec, o.PayloadBytes}, ordered: o.Ordered,
 	}
-	d.core = &core{log: o.Log, path: o.Path, payloadBytesMax: o.PayloadBytes}
+	d.core = &core{log: o.Log, store: o.store}
+	if o.Path != "" {
+		opened, err := store.Open(o.Path)
+		if err != nil {
+			return nil, err
+		}
+		d.core.store = opened
+	}
 	err := d.core.start(o.Endpoints, o.Context, dispatcher.Config{
 		Interval: o.Interval, QueueTasks: o.QueueTasks, QueueBytes: o.QueueBytes, DeadLetters: o.DeadLetters, Attempts: o.Attempts,
-		Timeout: o.Timeout, BackoffMin: o.BackoffMin, BackoffMax: o.BackoffMax, Ordered: o.Ordered,
+		ResultBytes: o.PayloadBytes, Timeout: o.Timeout, BackoffMin: o.BackoffMin, BackoffMax: o.BackoffMax, Ordered: o.Ordered,
 	})
 	if err != nil {
 		return nil, err
@@ -209,7 +218,7 @@ func (d *Dispatcher[T, R]) task(value T, opts *TaskOptions) (*dispatcher.Task, e
 		return nil, &OptionError{"Attempts", "negative"}
 	case opts.Timeout < 0 && opts.Timeout != Unlimited:
 		return nil, &OptionError{"Timeout", "negative, and not Unlimited"}
-	case opts.Durable && d.core.path == "":
+	case opts.Durable && d.core.store == nil:
 		return nil, ErrNotDurable
 	}
 	task.Durable, task.Priority, task.Attempts, task.Timeout = opts.Durable, opts.Priority, opts.Attempts, opts.Timeout
@@ -321,5 +330,3 @@ func (d *Dispatcher[T, R]) Err() error {
 // Close ends the dispatcher at once: tasks that are not durable are lost. It returns when socket, goroutines and store are closed,
 // and OnResult has returned. Closing once more is net.ErrClosed.
 func (d *Dispatcher[T, R]) Close() error { return d.core.close() }
-
-var errClosing = errors.New("workpool: closing")

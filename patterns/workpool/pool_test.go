@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zwire-mq/zwire/patterns/workpool/internal/store"
 	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
@@ -38,7 +39,7 @@ func mustDispatch(t *testing.T, opts numbers) dispatched {
 	if opts.Endpoints == nil {
 		opts.Endpoints = []string{"inproc://" + t.Name()}
 	}
-	fill(&opts.Interval, 20*time.Millisecond)
+	fill(&opts.Interval, 100*time.Millisecond)
 	fill(&opts.BackoffMin, time.Millisecond)
 	d, err := NewDispatcher(&opts)
 	if err != nil {
@@ -513,6 +514,90 @@ func TestRefusedOptions(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := d.Submit(t.Context(), 1, &TaskOptions{Durable: true}); !errors.Is(err, ErrNotDurable) {
+		t.Error(err)
+	}
+}
+
+// TestCloseAtWork: whoever waits for a dispatcher that is closed is told.
+func TestCloseAtWork(t *testing.T) {
+	sockettest.Leak(t)
+	d := mustDispatch(t, numbers{QueueTasks: 1})
+	begun := make(chan struct{})
+	w := mustWork(t, hands{Concurrency: 1}, func(ctx context.Context, _ Task[int]) (int, error) {
+		close(begun)
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
+	submit(t, d, 1, nil)
+	<-begun
+	ends := make(chan error, 3)
+	go func() {
+		_, err := d.Submit(context.Background(), 1, nil)
+		ends <- err
+	}()
+	go func() {
+		for _, err := range d.Results(context.Background()) {
+			ends <- err
+		}
+	}()
+	sockettest.Until(t, "a producer that waits", func() bool { return d.Stats().Refused > 0 })
+	go func() { ends <- d.Drain(context.Background()) }()
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	for range 3 {
+		if err := <-ends; !errors.Is(err, net.ErrClosed) && !errors.Is(err, ErrDraining) {
+			t.Error(err)
+		}
+	}
+	if err := d.Cancel(1); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := w.Drain(t.Context()); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if d.Err() != nil {
+		t.Error(d.Err())
+	}
+}
+
+// failing is a store whose disk fails.
+type failing struct {
+	*store.Memory
+	fails atomic.Bool
+}
+
+var errDisk = errors.New("disk failed")
+
+func (f *failing) Write(ops []store.Op) error {
+	if f.fails.Load() {
+		return errDisk
+	}
+	return f.Memory.Write(ops)
+}
+
+// TestDiskFails: a dispatcher whose store fails ends, and accepts nothing that is not on disk.
+func TestDiskFails(t *testing.T) {
+	disk := &failing{Memory: store.NewMemory()}
+	d := mustDispatch(t, numbers{store: disk})
+	submit(t, d, 1, &TaskOptions{Durable: true})
+	disk.fails.Store(true)
+	if _, err := d.Submit(t.Context(), 1, &TaskOptions{Durable: true}); !errors.Is(err, errDisk) {
+		t.Error(err)
+	}
+	<-d.Done()
+	if !errors.Is(d.Err(), errDisk) {
+		t.Error(d.Err())
+	}
+	for _, err := range d.Results(t.Context()) {
+		if !errors.Is(err, errDisk) {
+			t.Error(err)
+		}
+	}
+	if err := d.Close(); err != nil {
 		t.Error(err)
 	}
 }

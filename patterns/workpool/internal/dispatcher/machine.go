@@ -18,6 +18,7 @@ type Config struct {
 	QueueTasks  int // that are not done with, at most; dead letters do not count
 	QueueBytes  int // payloads and results of these
 	DeadLetters int // above so many no task is accepted
+	ResultBytes int // of one result
 	Attempts    int // of a task that does not say
 	Timeout     time.Duration
 	BackoffMin  time.Duration

@@ -23,7 +23,7 @@ type scene struct {
 func newScene(t *testing.T, change func(*Config)) *scene {
 	cfg := Config{
 		Life: 1 << 63, Interval: time.Second, QueueTasks: 100, QueueBytes: 1000, DeadLetters: 10, Attempts: 2, Timeout: 10 * time.Second,
-		BackoffMin: time.Second, BackoffMax: 8 * time.Second,
+		ResultBytes: 1000, BackoffMin: time.Second, BackoffMax: 8 * time.Second,
 	}
 	if change != nil {
 		change(&cfg)
@@ -195,6 +195,19 @@ func TestBounds(t *testing.T) {
 	s.answer("a", 1, wire.Done)
 	if s.results(); s.m.bytes != 0 || s.m.active != 0 || len(s.m.tasks) != 0 || s.m.timers.size() != 0 {
 		t.Errorf("left over: %d octets, %d active, %d tasks", s.m.bytes, s.m.active, len(s.m.tasks))
+	}
+}
+
+// TestLargeResult: a result above its bound is none.
+func TestLargeResult(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 1)
+	s.submit(Task{})
+	s.take()
+	lease := s.sent["a"][0].Lease
+	s.m.Received("a", &wire.Results{Items: []wire.Result{{Lease: lease, Outcome: wire.Done, Value: make([]byte, 1001)}}}, s.now)
+	if s.m.counts.Failed != 1 || s.m.Ready() {
+		t.Errorf("%+v", s.m.counts)
 	}
 }
 

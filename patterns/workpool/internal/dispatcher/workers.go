@@ -3,6 +3,7 @@
 package dispatcher
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/wire"
@@ -91,6 +92,8 @@ func (m *Machine) result(w *worker, r *wire.Result, now time.Time) {
 	switch {
 	case t == nil:
 		m.counts.Late++
+	case r.Outcome == wire.Done && len(r.Value) > m.cfg.ResultBytes:
+		m.attemptFailed(t, w, fmt.Sprintf("a result of %d octets, at most %d", len(r.Value), m.cfg.ResultBytes), now)
 	case r.Outcome == wire.Done:
 		w.done++
 		m.finish(t, r.Value)
