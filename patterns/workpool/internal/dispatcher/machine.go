@@ -87,6 +87,7 @@ type task struct {
 	lease       *lease
 	lastWorker  string // who had it last
 	due         time.Time
+	turn        uint64 // its place if it stands in line for a worker
 	readyPlace  int
 	timerPlace  int
 }
@@ -137,7 +138,7 @@ type Machine struct {
 	bytes     int // their payloads
 	dead      map[uint64]*task
 
-	ready  heap[*task] // waiting
+	ready  ready
 	timers heap[*task] // with something due
 
 	workers   map[string]*worker
@@ -170,7 +171,7 @@ func New(cfg Config, contents *store.Contents, now time.Time) *Machine {
 		cfg: cfg, lastLease: cfg.Life, tasks: map[uint64]*task{}, dead: map[uint64]*task{}, workers: map[string]*worker{},
 		leases: map[uint64]*lease{}, beaten: now, sampled: now, batch: 1,
 	}
-	m.ready = heap[*task]{less: before, place: func(t *task) *int { return &t.readyPlace }}
+	m.ready.others = heap[*task]{less: before, place: func(t *task) *int { return &t.readyPlace }}
 	m.timers = heap[*task]{
 		less:  func(a, b *task) bool { return a.due.Before(b.due) },
 		place: func(t *task) *int { return &t.timerPlace },

@@ -272,3 +272,67 @@ func TestHeap(t *testing.T) {
 		}
 	}
 }
+
+// TestReady: in whatever order tasks come, go and come again, the first is the one of the highest priority and then the oldest.
+func TestReady(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 2))
+	r := ready{others: heap[*task]{less: before, place: func(t *task) *int { return &t.readyPlace }}}
+	var in, out []*task
+	place := uint64(0)
+	drop := func(t *task) {
+		i := slices.Index(in, t)
+		in = slices.Delete(in, i, i+1)
+		out = append(out, t)
+	}
+	for step := range 50000 {
+		switch random.IntN(5) {
+		case 0, 1:
+			place++
+			t := &task{place: place}
+			if random.IntN(10) == 0 {
+				t.priority = int32(random.IntN(3))
+			}
+			in = append(in, t)
+			r.push(t)
+		case 2:
+			if len(in) > 0 {
+				want := slices.MinFunc(in, func(a, b *task) int {
+					if before(a, b) {
+						return -1
+					}
+					return 1
+				})
+				if got := r.pop(); got != want {
+					t.Fatalf("step %d: %+v, want %+v", step, got, want)
+				}
+				drop(want)
+			}
+		case 3:
+			if len(in) > 0 {
+				t := in[random.IntN(len(in))]
+				r.remove(t)
+				r.remove(t)
+				drop(t)
+			}
+		case 4:
+			if len(out) > 0 && random.IntN(2) == 0 {
+				t := out[random.IntN(len(out))]
+				if random.IntN(2) == 0 {
+					place++
+					t.place = place
+				}
+				out = slices.DeleteFunc(out, func(o *task) bool { return o == t })
+				in = append(in, t)
+				r.push(t)
+			}
+		}
+		if r.size() != len(in) {
+			t.Fatalf("step %d: %d tasks, want %d", step, r.size(), len(in))
+		}
+		if len(in) > 200 {
+			for range 150 {
+				drop(r.pop())
+			}
+		}
+	}
+}
