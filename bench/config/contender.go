@@ -31,10 +31,10 @@ type server struct {
 // finish ends it, in the way that it takes.
 func (s *server) finish() error {
 	if s.stubborn {
-		s.kill()
+		s.Kill()
 		return nil
 	}
-	return s.end()
+	return s.End()
 }
 
 // A node has a copy of the configuration.

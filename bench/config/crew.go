@@ -53,7 +53,7 @@ func (s *stage) tearDown() error {
 	ends := make([]error, len(s.crew))
 	var ending sync.WaitGroup
 	for i, p := range s.crew {
-		ending.Go(func() { ends[i] = p.end() })
+		ending.Go(func() { ends[i] = p.End() })
 	}
 	ending.Wait()
 	if s.server != nil {
@@ -109,7 +109,7 @@ func (s *stage) memory() (crew, server float64, err error) {
 	for _, a := range answers {
 		crew += float64(a.Resident)
 	}
-	own, err := residentOf(s.server.pid())
+	own, err := residentOf(s.server.PID())
 	return crew, float64(own), err
 }
 
@@ -125,11 +125,11 @@ func (u usage) since(before usage) usage {
 func (s *stage) usage() (usage, error) {
 	var u usage
 	var err error
-	if u.server, err = cpuOf(s.server.pid()); err != nil {
+	if u.server, err = cpuOf(s.server.PID()); err != nil {
 		return u, err
 	}
 	for _, p := range s.crew {
-		own, err := cpuOf(p.pid())
+		own, err := cpuOf(p.PID())
 		if err != nil {
 			return u, err
 		}
@@ -191,7 +191,7 @@ func (s *stage) profile(name string) error {
 		}
 		return filepath.Join(s.profiles, name+"-"+who+".pprof")
 	}
-	failures := []error{s.server.tell(path("authority"))}
+	failures := []error{s.server.Tell(path("authority"))}
 	_, err := s.all(order{Do: orderProfile}, func(i int, o *order) { o.Path = path(fmt.Sprintf("nodes-%d", i)) })
 	return errors.Join(append(failures, err)...)
 }

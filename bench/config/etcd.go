@@ -48,7 +48,7 @@ func (e etcd) serve(ctx context.Context, folder string) (*server, error) {
 	}
 	s := &server{process: p, endpoint: own, stubborn: true}
 	if err := e.await(ctx, own); err != nil {
-		return nil, errors.Join(p.explain(err), s.finish())
+		return nil, errors.Join(p.Explain(err), s.finish())
 	}
 	return s, nil
 }

@@ -98,7 +98,7 @@ func (s settings) run(ctx context.Context) error {
 	}
 	start := time.Now()
 	r := results{
-		Machine: machine.Look(ctx, bench, start), Plan: s.plan(), Disk: fileSystem(os.TempDir()),
+		Machine: machine.Look(ctx, bench, start), Plan: s.plan(), Disk: machine.FileSystem(os.TempDir()),
 		Command: strings.Join(append([]string{"go run ./config"}, os.Args[1:]...), " "),
 	}
 	contenders, err := s.contenders(ctx, &r)

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/zwire-mq/zwire/bench/internal/profile"
 )
 
 // orders to a process of nodes
@@ -51,7 +53,7 @@ type nodes struct {
 	contender contender
 	endpoint  string
 	clock     clock
-	profile   profile
+	profile   profile.Profile
 
 	mu        sync.Mutex
 	nodes     []node
@@ -116,7 +118,7 @@ func (n *nodes) carryOut(ctx context.Context, o order) (answer, error) {
 		resident, err := residentOf(os.Getpid())
 		return answer{Resident: resident}, err
 	case orderProfile:
-		return answer{}, n.profile.turn(o.Path)
+		return answer{}, n.profile.Turn(o.Path)
 	}
 	return answer{}, fmt.Errorf("no such order")
 }
@@ -212,5 +214,5 @@ func (n *nodes) close() error {
 		closing.Go(func() { failures[i] = node.close() })
 	}
 	closing.Wait()
-	return errors.Join(append(failures, n.profile.stop())...)
+	return errors.Join(append(failures, n.profile.Stop())...)
 }

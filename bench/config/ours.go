@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/zwire-mq/zwire/bench/internal/profile"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
@@ -31,10 +32,10 @@ func (ours) serve(ctx context.Context, folder string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	line, err := p.readLine()
+	line, err := p.ReadLine()
 	endpoint, bound := strings.CutPrefix(strings.TrimSpace(line), boundPrefix)
 	if err != nil || !bound {
-		return nil, errors.Join(fmt.Errorf("the authority did not start: %w", err), p.end())
+		return nil, errors.Join(fmt.Errorf("the authority did not start: %w", err), p.End())
 	}
 	return &server{process: p, endpoint: endpoint}, nil
 }
@@ -48,13 +49,13 @@ func authority(path string) error {
 	}
 	fmt.Println(boundPrefix + a.Endpoint())
 	orders := bufio.NewScanner(os.Stdin)
-	var profile profile
+	var written profile.Profile
 	for orders.Scan() {
-		if err := profile.turn(orders.Text()); err != nil {
+		if err := written.Turn(orders.Text()); err != nil {
 			return errors.Join(err, a.Close())
 		}
 	}
-	return errors.Join(profile.stop(), a.Err(), a.Close())
+	return errors.Join(written.Stop(), a.Err(), a.Close())
 }
 
 type oursNode struct {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -21,7 +20,6 @@ import (
 const (
 	dataFile, pageFile = "CONFIG.json", "CONFIG.md"
 	clientModule       = "go.etcd.io/etcd/client/v3"
-	failureCharacters  = 120 // of a failure in a table
 )
 
 // results are all that CONFIG.json has; the page is made from it.
@@ -142,7 +140,7 @@ func (r *results) writePage(w io.Writer) {
 	fmt.Fprintln(w)
 	beside := ""
 	if r.Etcd != "" {
-		beside = "etcd " + r.Etcd + ", " + clientModule + " " + clientVersion()
+		beside = "etcd " + r.Etcd + ", " + clientModule + " " + machine.ModuleVersion(clientModule)
 	}
 	r.Machine.Write(w, beside)
 	fmt.Fprintf(w, "- the stores are on a file system %s\n", r.Disk)
@@ -201,11 +199,7 @@ func (f figure) cells(o outcome) []string {
 // side adds the median, unless the side has failed.
 func (f figure) side(e entry, medians map[string]float64) string {
 	if e.Failure != "" {
-		text := []rune(strings.NewReplacer("\n", "; ", "|", "\\|").Replace(e.Failure))
-		if len(text) > failureCharacters {
-			text = append(text[:failureCharacters], '…')
-		}
-		return "**failed** (" + string(text) + ")"
+		return figures.Failed(e.Failure)
 	}
 	var values []float64
 	for _, s := range e.Samples {
@@ -216,9 +210,8 @@ func (f figure) side(e entry, medians map[string]float64) string {
 	if len(values) == 0 {
 		return ""
 	}
-	median := figures.Median(values)
-	medians[e.Name] = median
-	return fmt.Sprintf("%s [%s..%s]", figures.Number(median), figures.Number(slices.Min(values)), figures.Number(slices.Max(values)))
+	medians[e.Name] = figures.Median(values)
+	return figures.Spread(values)
 }
 
 func (f figure) targetText() string {
@@ -229,18 +222,4 @@ func (f figure) targetText() string {
 		return fmt.Sprintf("≤ %g", f.target)
 	}
 	return fmt.Sprintf("≥ %g", f.target)
-}
-
-// clientVersion is the one that this program was built with.
-func clientVersion() string {
-	info, built := debug.ReadBuildInfo()
-	if !built {
-		return "unknown"
-	}
-	for _, dependency := range info.Deps {
-		if dependency.Path == clientModule {
-			return dependency.Version
-		}
-	}
-	return "unknown"
 }

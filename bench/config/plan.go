@@ -10,12 +10,8 @@ const (
 	startLimit = 15 * time.Second
 	sceneLimit = 3 * time.Minute
 	orderLimit = 90 * time.Second
-	// endLimit is how long a process may take to end before it is killed.
-	endLimit = 5 * time.Second
 	// pollEvery is how often a process of nodes looks whether all have come as far as it was asked; no figure depends on it.
 	pollEvery = 10 * time.Millisecond
-	// stderrBytes is how much of what a process said last is kept for an error.
-	stderrBytes = 4096
 
 	valueBytes = 100
 	// fillKeys go into one transaction; four times as many of 100 B and their keys would be above what etcd takes.

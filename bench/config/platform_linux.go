@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,9 +22,6 @@ func monotonic() int64 {
 	}
 	return now.Nano()
 }
-
-// dieWithParent has the system kill a child whose parent is gone.
-func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
 // cpuOf is the processor time of a process so far, user and system.
 func cpuOf(pid int) (time.Duration, error) {
@@ -63,25 +59,4 @@ func residentOf(pid int) (int64, error) {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return resident * int64(os.Getpagesize()), nil
-}
-
-// fileSystem says what a folder is on, for fsync means nothing in memory.
-func fileSystem(folder string) string {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(folder, &stat); err != nil {
-		return "unknown"
-	}
-	switch stat.Type {
-	case unix.EXT4_SUPER_MAGIC:
-		return "ext4"
-	case unix.XFS_SUPER_MAGIC:
-		return "xfs"
-	case unix.BTRFS_SUPER_MAGIC:
-		return "btrfs"
-	case unix.TMPFS_MAGIC:
-		return "tmpfs, where fsync does nothing"
-	case unix.OVERLAYFS_SUPER_MAGIC:
-		return "overlayfs"
-	}
-	return fmt.Sprintf("of type %#x", stat.Type)
 }

@@ -6,14 +6,11 @@ package main
 
 import (
 	"errors"
-	"syscall"
 	"time"
 )
 
 var errNoProc = errors.New("needs Linux's /proc")
 
-func monotonic() int64                    { return 0 }
-func dieWithParent() *syscall.SysProcAttr { return nil }
-func cpuOf(int) (time.Duration, error)    { return 0, errNoProc }
-func residentOf(int) (int64, error)       { return 0, errNoProc }
-func fileSystem(string) string            { return "unknown" }
+func monotonic() int64                 { return 0 }
+func cpuOf(int) (time.Duration, error) { return 0, errNoProc }
+func residentOf(int) (int64, error)    { return 0, errNoProc }

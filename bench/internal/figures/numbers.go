@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
+
+const failureCharacters = 120 // of a failure in a table
 
 // Median is the middle value, or the mean of the two in the middle; there has to be a value.
 func Median(values []float64) float64 {
@@ -29,4 +32,18 @@ func Number(value float64) string {
 		return fmt.Sprintf("%.2f", value)
 	}
 	return fmt.Sprintf("%.2g", value)
+}
+
+// Spread is the cell of a table for what was measured several times: the median, and between what the values lie.
+func Spread(values []float64) string {
+	return fmt.Sprintf("%s [%s..%s]", Number(Median(values)), Number(slices.Min(values)), Number(slices.Max(values)))
+}
+
+// Failed is the cell of a table for what has failed.
+func Failed(why string) string {
+	text := []rune(strings.NewReplacer("\n", "; ", "|", "\\|").Replace(why))
+	if len(text) > failureCharacters {
+		text = append(text[:failureCharacters], '…')
+	}
+	return "**failed** (" + string(text) + ")"
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -86,9 +87,23 @@ func commit(ctx context.Context, folder string) string {
 	if err != nil {
 		return "unknown"
 	}
-	changed, err := git("status", "--porcelain", "--", ":/", ":(exclude)RESULTS.*", ":(exclude)CONFIG.*", ":(exclude)plots")
+	changed, err := git("status", "--porcelain", "--", ":/", ":(exclude)RESULTS.*", ":(exclude)CONFIG.*", ":(exclude)POOL.*", ":(exclude)plots")
 	if err != nil || changed != "" {
 		return head + " with changes"
 	}
 	return head
+}
+
+// ModuleVersion is the one of a module that this program was built with.
+func ModuleVersion(path string) string {
+	info, built := debug.ReadBuildInfo()
+	if !built {
+		return "unknown"
+	}
+	for _, dependency := range info.Deps {
+		if dependency.Path == path {
+			return dependency.Version
+		}
+	}
+	return "unknown"
 }

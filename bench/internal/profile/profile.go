@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+// Package profile writes profiles of a process that measures.
+package profile
 
 import (
 	"errors"
@@ -8,14 +9,14 @@ import (
 	"runtime/pprof"
 )
 
-// A profile of the processor is written while something is measured, where -profiles asks for it.
-type profile struct {
+// A Profile of the processor is written while something is measured.
+type Profile struct {
 	file *os.File
 }
 
-// turn ends the profile under way, and begins another unless path is empty. With it comes one of memory.
-func (p *profile) turn(path string) error {
-	if err := p.stop(); err != nil || path == "" {
+// Turn ends the profile under way, and begins another unless path is empty. With it comes one of memory.
+func (p *Profile) Turn(path string) error {
+	if err := p.Stop(); err != nil || path == "" {
 		return err
 	}
 	file, err := os.Create(path)
@@ -29,7 +30,8 @@ func (p *profile) turn(path string) error {
 	return nil
 }
 
-func (p *profile) stop() error {
+// Stop ends the one under way, if there is one.
+func (p *Profile) Stop() error {
 	if p.file == nil {
 		return nil
 	}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import "time"
+
+const (
+	// startLimit and sceneLimit bound what waits for others: a server that starts, and all that is measured with one.
+	startLimit = 15 * time.Second
+	sceneLimit = 90 * time.Second
+	retryEvery = 5 * time.Millisecond
+
+	// producers submit one task after the other, each.
+	producers = 64
+	// spareConnections are for what a server of asynq does besides its tasks.
+	spareConnections = 16
+	// longEvery is the number of tasks among which one is long, and longTimes how much longer it takes.
+	longEvery, longTimes = 100, 100
+)
+
+// A plan says how much is measured.
+type plan struct {
+	Quick   bool          `json:"quick"`
+	Rounds  int           `json:"rounds"`
+	Workers []int         `json:"workers"`
+	Short   time.Duration `json:"short_ns"`   // of the run that finds how many tasks to measure with
+	Measure time.Duration `json:"measure_ns"` // about
+
+	SkewRounds  int           `json:"skew_rounds"`
+	SkewWorkers int           `json:"skew_workers"`
+	SkewLong    int           `json:"skew_long"` // tasks for each worker
+	SkewWait    time.Duration `json:"skew_wait_ns"`
+}
+
+func wholePlan() plan {
+	return plan{
+		Rounds: 5, Workers: []int{1, 2, 8, 64}, Short: 200 * time.Millisecond, Measure: 1200 * time.Millisecond,
+		SkewRounds: 2, SkewWorkers: 8, SkewLong: 100, SkewWait: time.Millisecond,
+	}
+}
+
+func quickPlan() plan {
+	p := wholePlan()
+	p.Quick = true
+	p.Rounds, p.SkewRounds = 1, 1
+	p.Short, p.Measure = 100*time.Millisecond, 500*time.Millisecond
+	p.SkewLong = 10
+	return p
+}
