@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/zwire-mq/zwire/cmd/zwire/configcmd"
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
@@ -193,7 +193,7 @@ func TestInterruptedQuestion(t *testing.T) {
 		}
 		var errs strings.Builder
 		args := append([]string{"zwire", "config", "--authority", s.endpoint}, strings.Fields(line)...)
-		code := run(ctx, args, configcmd.Streams{In: never{t.Context()}, Out: &shows, Err: &errs, Asks: true})
+		code := run(ctx, args, terminal.Streams{In: never{t.Context()}, Out: &shows, Err: &errs, Asks: true})
 		if code != 1 || !strings.HasSuffix(errs.String(), "zwire: interrupted\n") || shows.text.String() != shown {
 			t.Errorf("%s: code %d, %q, %q", line, code, shows.text.String(), errs.String())
 		}
@@ -382,13 +382,13 @@ func TestNoAuthority(t *testing.T) {
 	stop()
 	var errs strings.Builder
 	line := []string{"zwire", "config", "--authority", s.endpoint, "get", "a/b"}
-	if code := run(ctx, line, configcmd.Streams{Out: &errs, Err: &errs}); code != 1 || errs.String() != "zwire: interrupted\n" {
+	if code := run(ctx, line, terminal.Streams{Out: &errs, Err: &errs}); code != 1 || errs.String() != "zwire: interrupted\n" {
 		t.Errorf("code %d, %q", code, errs.String())
 	}
 	t.Setenv("ZWIRE_CONFIG_AUTHORITY", s.endpoint+","+s.endpoint+"2")
 	errs.Reset()
 	line = []string{"zwire", "config", "--timeout", "50ms", "get", "a/b"}
-	if code := run(t.Context(), line, configcmd.Streams{Out: &errs, Err: &errs}); code != 1 || !strings.Contains(errs.String(), " or ipc://") {
+	if code := run(t.Context(), line, terminal.Streams{Out: &errs, Err: &errs}); code != 1 || !strings.Contains(errs.String(), " or ipc://") {
 		t.Errorf("code %d, %q", code, errs.String())
 	}
 }

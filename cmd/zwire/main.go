@@ -3,6 +3,7 @@
 // Command zwire runs and operates what is built from zwire's sockets.
 //
 //	go run ./cmd/zwire config --help
+//	go run ./cmd/zwire pool --help
 package main
 
 import (
@@ -18,25 +19,29 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/zwire-mq/zwire/cmd/zwire/configcmd"
+	"github.com/zwire-mq/zwire/cmd/zwire/poolcmd"
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends it at once
-	os.Exit(run(ctx, os.Args, configcmd.Streams{
+	os.Exit(run(ctx, os.Args, terminal.Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Asks: isTerminal(os.Stdin), Paints: isTerminal(os.Stdout),
 	}))
 }
 
 // run executes a command line and returns its exit code.
-func run(ctx context.Context, args []string, streams configcmd.Streams) int {
+func run(ctx context.Context, args []string, streams terminal.Streams) int {
+	if os.Getenv("NO_COLOR") != "" {
+		streams.Paints = false
+	}
 	root := &cli.Command{
 		Name: "zwire", Usage: "runs and operates what is built from zwire's sockets",
-		Commands:        []*cli.Command{configcmd.New(streams)},
+		Commands:        []*cli.Command{configcmd.New(streams), poolcmd.New(streams)},
 		HideHelpCommand: true,
 		Reader:          streams.In, Writer: streams.Out, ErrWriter: streams.Err,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
-		OnUsageError:   func(_ context.Context, _ *cli.Command, err error, _ bool) error { return cli.Exit(err, usageCode) },
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
 				return cli.Exit(fmt.Sprintf("no command %q: see zwire --help", cmd.Args().First()), usageCode)
@@ -44,6 +49,12 @@ func run(ctx context.Context, args []string, streams configcmd.Streams) int {
 			return cli.ShowRootCommandHelp(cmd)
 		},
 	}
+	_ = root.Walk(func(part *cli.Command) error {
+		part.OnUsageError = func(_ context.Context, at *cli.Command, err error, _ bool) error {
+			return cli.Exit(fmt.Sprintf("%v: see %s --help", err, at.FullName()), usageCode)
+		}
+		return nil
+	})
 	return report(streams.Err, root.Run(ctx, args))
 }
 

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zwire-mq/zwire/cmd/zwire/configcmd"
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
@@ -38,9 +38,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// scene is an authority and a command line that looks at it.
+// scene is an authority, or a dispatcher, and a command line that looks at it.
 type scene struct {
 	t        *testing.T
+	command  string
+	flag     string // that names the endpoint
 	folder   string
 	endpoint string
 	input    string // of the next commands
@@ -60,7 +62,7 @@ func newScene(t *testing.T) *scene {
 			t.Error(err)
 		}
 	})
-	s := &scene{t: t, folder: folder, endpoint: "ipc://" + filepath.ToSlash(folder) + "/a"}
+	s := &scene{t: t, command: "config", flag: "--authority", folder: folder, endpoint: "ipc://" + filepath.ToSlash(folder) + "/a"}
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("USER", "tester")
 	return s
@@ -95,8 +97,8 @@ type outcome struct {
 func (s *scene) run(args ...string) outcome {
 	s.t.Helper()
 	var out, errs bytes.Buffer
-	args = append([]string{"zwire", "config", "--authority", s.endpoint}, args...)
-	code := run(s.t.Context(), args, configcmd.Streams{
+	args = append([]string{"zwire", s.command, s.flag, s.endpoint}, args...)
+	code := run(s.t.Context(), args, terminal.Streams{
 		In: strings.NewReader(s.input), Out: &out, Err: &errs, Asks: s.asks, Paints: s.paints,
 	})
 	return outcome{s.t, strings.Join(args, " "), code, out.String(), errs.String()}
@@ -139,9 +141,10 @@ func (s *scene) start(args ...string) *going {
 	ctx, stop := context.WithCancel(s.t.Context())
 	reader, writer := io.Pipe()
 	g := &going{s, stop, bufio.NewScanner(reader), make(chan int, 1), &bytes.Buffer{}}
-	args = append([]string{"zwire", "config", "--authority", s.endpoint}, args...)
+	args = append([]string{"zwire", s.command, s.flag, s.endpoint}, args...)
+	streams := terminal.Streams{In: strings.NewReader(""), Out: writer, Err: g.errors, Paints: s.paints}
 	go func() {
-		code := run(ctx, args, configcmd.Streams{In: strings.NewReader(""), Out: writer, Err: g.errors})
+		code := run(ctx, args, streams)
 		writer.Close()
 		g.code <- code
 	}()
@@ -159,6 +162,17 @@ func (g *going) line(pattern string) string {
 		g.s.t.Errorf("got %q, want %q", g.lines.Text(), pattern)
 	}
 	return g.lines.Text()
+}
+
+// until skips lines; it waits for one like the pattern.
+func (g *going) until(pattern string) {
+	g.s.t.Helper()
+	for range 50 {
+		if g.lines.Scan() && regexp.MustCompile(pattern).MatchString(g.lines.Text()) {
+			return
+		}
+	}
+	g.s.t.Fatalf("no line like %q: %v", pattern, g.lines.Err())
 }
 
 // end interrupts the command.
@@ -209,7 +223,7 @@ func playEditor(replacement, name string) (code int) {
 		err = errors.Join(err, errors.New("the file lacks "+before))
 	}
 	if line := strings.Fields(os.Getenv(meanwhileVariable)); len(line) > 0 {
-		run(context.Background(), append([]string{"zwire", "config"}, line...), configcmd.Streams{Out: io.Discard, Err: os.Stderr})
+		run(context.Background(), append([]string{"zwire", "config"}, line...), terminal.Streams{Out: io.Discard, Err: os.Stderr})
 	}
 	err = errors.Join(err, os.WriteFile(name, bytes.ReplaceAll(text, []byte(before), []byte(after)), 0o600))
 	if err != nil || !found {

@@ -21,6 +21,7 @@ func importOrder() []level {
 		{".", 10},
 		{"examples/...", 10},
 		{"cmd/zwire", 10},
+		{"cmd/zwire/terminal", 16},
 		{"cmd/...", 15}, // its commands
 		{"patterns/config/internal/model", 28},
 		{"patterns/config/internal/wire", 27},

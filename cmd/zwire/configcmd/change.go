@@ -10,10 +10,11 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
-func setCommand(streams Streams) *cli.Command {
+func setCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "set", Usage: "set a key", ArgsUsage: "KEY VALUE | KEY --file FILE | KEY -",
 		Description: "A value of - is read from the standard input. Put -- before a value that begins with a hyphen.",
@@ -22,7 +23,7 @@ func setCommand(streams Streams) *cli.Command {
 			&cli.DurationFlag{Name: "ttl", Usage: "keep the key alive until interrupted, and let it outlive this command by so much if it is killed"},
 			&cli.Uint64Flag{Name: "if-revision", Usage: "only if the key was set under `REVISION`; 0: only if there is no such key"},
 		},
-		Action: streams.action(set),
+		Action: action(streams, set),
 	}
 }
 
@@ -72,9 +73,9 @@ func (c *call) commit(ctx context.Context, client *config.Client, change *config
 
 func (c *call) printRevision(revision uint64) error {
 	if c.Bool("json") {
-		return c.printJSON(map[string]uint64{"revision": revision})
+		return c.PrintJSON(map[string]uint64{"revision": revision})
 	}
-	return c.printf("revision %d\n", revision)
+	return c.Printf("revision %d\n", revision)
 }
 
 // keepAlive sets an ephemeral key, owns it until interrupted, and looks from time to time whether it still does.
@@ -112,7 +113,7 @@ func (c *call) owns(ctx context.Context, client *config.Client, key string, revi
 	case ctx.Err() != nil:
 		return nil
 	case err != nil:
-		c.warn("cannot see whether %s is alive: %v", key, err)
+		c.Warn("cannot see whether %s is alive: %v", key, err)
 		return nil
 	}
 	entry, err := snapshot.Get(key)
@@ -125,10 +126,10 @@ func (c *call) owns(ctx context.Context, client *config.Client, key string, revi
 	return nil
 }
 
-func deleteCommand(streams Streams) *cli.Command {
+func deleteCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "delete", Usage: "delete keys, all or none", ArgsUsage: "KEY…",
-		Action: streams.action(func(ctx context.Context, c *call) error {
+		Action: action(streams, func(ctx context.Context, c *call) error {
 			if c.Args().Len() == 0 {
 				return usagef("no arguments, want: %s %s", c.FullName(), c.ArgsUsage)
 			}

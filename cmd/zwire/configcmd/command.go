@@ -6,30 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
-// Streams are what the command reads and writes.
-type Streams struct {
-	In       io.Reader
-	Out, Err io.Writer
-	Asks     bool // somebody sits at In
-	Paints   bool // Out shows colours
-}
-
 // New makes the command.
-func New(streams Streams) *cli.Command {
-	if os.Getenv("NO_COLOR") != "" {
-		streams.Paints = false
-	}
-	command := &cli.Command{
+func New(streams terminal.Streams) *cli.Command {
+	return &cli.Command{
 		Name: "config", Usage: "a configuration centre: run it, change it, see who has what",
 		Description: "Keys look like tree/rest/of/path. A PREFIX is a tree or a path: it stands for the key itself and all keys below it.\n" +
 			"Exit codes: 0 done, 1 error, 2 wrong usage, 3 not found, 4 conflict.",
@@ -45,31 +33,24 @@ func New(streams Streams) *cli.Command {
 			editCommand(streams), watchCommand(streams), logCommand(streams), statusCommand(streams), rollbackCommand(streams),
 			promoteCommand(streams), waitCommand(streams),
 		},
-		Action: streams.action(func(_ context.Context, c *call) error {
+		Action: action(streams, func(_ context.Context, c *call) error {
 			if c.Args().Present() {
 				return usagef("no command %q: see zwire config --help", c.Args().First())
 			}
 			return cli.ShowSubcommandHelp(c.Command)
 		}),
 	}
-	_ = command.Walk(func(part *cli.Command) error {
-		part.OnUsageError = func(_ context.Context, at *cli.Command, err error, _ bool) error {
-			return cli.Exit(fmt.Sprintf("%v: see %s --help", err, at.FullName()), codeUsage)
-		}
-		return nil
-	})
-	return command
 }
 
 // call is one execution of a command.
 type call struct {
-	Streams
+	terminal.Streams
 	*cli.Command
 }
 
-func (s Streams) action(work func(context.Context, *call) error) cli.ActionFunc {
+func action(streams terminal.Streams, work func(context.Context, *call) error) cli.ActionFunc {
 	return func(ctx context.Context, command *cli.Command) error {
-		return exit(ctx, work(ctx, &call{s, command}))
+		return exit(ctx, work(ctx, &call{streams, command}))
 	}
 }
 
@@ -110,11 +91,6 @@ func (c *call) dial(ctx context.Context, options *config.Options) (*config.Clien
 			err, c.Duration("timeout"), strings.Join(options.Authorities, " or "))
 	}
 	return client, err
-}
-
-// warn tells something on the way that is no reason to end.
-func (c *call) warn(format string, values ...any) {
-	fmt.Fprintf(c.Err, "zwire: "+format+"\n", values...)
 }
 
 // ask asks for consent if there is somebody to ask.

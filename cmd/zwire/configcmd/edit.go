@@ -15,19 +15,20 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
 // editKeysMax is how many conditions a transaction may have: each key that was read is one.
 const editKeysMax = 4096
 
-func editCommand(streams Streams) *cli.Command {
+func editCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "edit", Usage: "change keys in an editor, all at once", ArgsUsage: "PREFIX_OR_KEY",
 		Description: "It opens $VISUAL or $EDITOR (default: vi) on the keys that the argument stands for. What was changed, added and removed\n" +
 			"becomes one transaction, which is refused if somebody else changed one of these keys in the meantime; the edited file is\n" +
 			"kept then. Ephemeral keys are left out.",
-		Action: streams.action(edit),
+		Action: action(streams, edit),
 	}
 }
 
@@ -55,7 +56,7 @@ func edit(ctx context.Context, c *call) error {
 	}
 	change, err := c.edited(file, prefix, entries)
 	if err == nil && len(change.Ops) == 0 {
-		return errors.Join(os.Remove(file), c.printf("nothing was changed\n"))
+		return errors.Join(os.Remove(file), c.Printf("nothing was changed\n"))
 	}
 	if err == nil {
 		err = c.observe(ctx, func(ctx context.Context, client *config.Client) error { return c.commit(ctx, client, change) })

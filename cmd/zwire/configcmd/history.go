@@ -12,17 +12,18 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
-func logCommand(streams Streams) *cli.Command {
+func logCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "log", Usage: "show who changed what", ArgsUsage: " ",
 		Flags: []cli.Flag{
 			&cli.Uint64Flag{Name: "from", Usage: "the first `REVISION` to show (default: so that the newest are shown)"},
 			&cli.IntFlag{Name: "n", Usage: "how many at most", Value: 20},
 		},
-		Action: streams.action(log),
+		Action: action(streams, log),
 	}
 }
 
@@ -45,16 +46,16 @@ func log(ctx context.Context, c *call) error {
 			return err
 		}
 		if c.Bool("json") {
-			return c.printJSON(jsonLogOf(records))
+			return c.PrintJSON(jsonLogOf(records))
 		}
-		t := &table{}
-		t.heads("REVISION", "TIME", "AUTHOR", "CHANGES")
+		t := &terminal.Table{}
+		t.Heads("REVISION", "TIME", "AUTHOR", "CHANGES")
 		for i := range records {
 			r := &records[i]
-			t.row(cell{text: fmt.Sprint(r.Revision)}, cell{text: r.Time.Local().Format(time.DateTime)}, cell{text: name(r.Author)},
-				cell{text: summary(r.Ops)})
+			t.Row(terminal.Cell{Text: fmt.Sprint(r.Revision)}, terminal.Cell{Text: r.Time.Local().Format(time.DateTime)}, terminal.Cell{Text: terminal.Name(r.Author)},
+				terminal.Cell{Text: summary(r.Ops)})
 		}
-		return c.printTable(t)
+		return c.PrintTable(t)
 	})
 }
 
@@ -114,7 +115,7 @@ func jsonLogOf(records []config.Record) jsonLog {
 	return document
 }
 
-func rollbackCommand(streams Streams) *cli.Command {
+func rollbackCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "rollback", Usage: "make the configuration what it was, under a new revision", ArgsUsage: "REVISION",
 		Description: "It shows what will change and, at a terminal, asks. Ephemeral keys stay.",
@@ -122,7 +123,7 @@ func rollbackCommand(streams Streams) *cli.Command {
 			&cli.StringSliceFlag{Name: "tree", Usage: "only this `TREE`; may be given more than once"},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask"},
 		},
-		Action: streams.action(rollback),
+		Action: action(streams, rollback),
 	}
 }
 
@@ -209,25 +210,25 @@ func (ch *change) differs() bool {
 }
 
 func (c *call) printChanges(changes []change) error {
-	t := &table{}
+	t := &terminal.Table{}
 	for _, ch := range changes {
-		t.row(cell{text: ch.key}, describe(ch.old, ch.new))
+		t.Row(terminal.Cell{Text: ch.key}, describe(ch.old, ch.new))
 	}
 	if len(changes) == 0 {
-		return c.printf("nothing differs\n")
+		return c.Printf("nothing differs\n")
 	}
-	return c.printTable(t)
+	return c.PrintTable(t)
 }
 
 // describe tells what happens to a key.
-func describe(old, new *config.Entry) cell {
+func describe(old, new *config.Entry) terminal.Cell {
 	switch {
 	case new == nil:
-		return cell{"deleted, was " + shown(old.Value), red}
+		return terminal.Cell{Text: "deleted, was " + shown(old.Value), Colour: terminal.Red}
 	case old == nil:
-		return cell{"= " + shown(new.Value), green}
+		return terminal.Cell{Text: "= " + shown(new.Value), Colour: terminal.Green}
 	}
-	return cell{shown(old.Value) + " → " + shown(new.Value), yellow}
+	return terminal.Cell{Text: shown(old.Value) + " → " + shown(new.Value), Colour: terminal.Yellow}
 }
 
 // revision is the argument.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
@@ -18,10 +19,10 @@ func atFlag() cli.Flag {
 	return &cli.Uint64Flag{Name: "at", Usage: "`REVISION` instead of the newest"}
 }
 
-func getCommand(streams Streams) *cli.Command {
+func getCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "get", Usage: "print the value of a key", ArgsUsage: "KEY", Flags: []cli.Flag{atFlag()},
-		Action: streams.action(get),
+		Action: action(streams, get),
 	}
 }
 
@@ -42,7 +43,7 @@ func get(ctx context.Context, c *call) error {
 		case err != nil:
 			return err
 		case c.Bool("json"):
-			return c.printJSON(jsonEntryOf(&entry))
+			return c.PrintJSON(jsonEntryOf(&entry))
 		}
 		if c.Paints && !bytes.HasSuffix(entry.Value, []byte("\n")) { // raw, but for people a whole line
 			entry.Value = append(entry.Value, '\n')
@@ -52,10 +53,10 @@ func get(ctx context.Context, c *call) error {
 	})
 }
 
-func listCommand(streams Streams) *cli.Command {
+func listCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "show keys and what they hold", ArgsUsage: "[PREFIX]", Flags: []cli.Flag{atFlag()},
-		Action: streams.action(list),
+		Action: action(streams, list),
 	}
 }
 
@@ -73,18 +74,18 @@ func list(ctx context.Context, c *call) error {
 			for i := range entries {
 				document.Entries = append(document.Entries, jsonEntryOf(&entries[i]))
 			}
-			return c.printJSON(document)
+			return c.PrintJSON(document)
 		}
-		t := &table{}
-		t.heads("KEY", "REVISION", "VALUE")
+		t := &terminal.Table{}
+		t.Heads("KEY", "REVISION", "VALUE")
 		for _, entry := range entries {
 			value := shown(entry.Value)
 			if entry.TTL != 0 {
 				value += fmt.Sprintf(" (lives %v longer than its owner)", entry.TTL)
 			}
-			t.row(cell{text: entry.Key}, cell{text: fmt.Sprint(entry.Revision)}, cell{text: value})
+			t.Row(terminal.Cell{Text: entry.Key}, terminal.Cell{Text: fmt.Sprint(entry.Revision)}, terminal.Cell{Text: value})
 		}
-		return c.printTable(t)
+		return c.PrintTable(t)
 	})
 }
 

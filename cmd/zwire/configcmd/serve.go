@@ -10,11 +10,12 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 	"github.com/zwire-mq/zwire/transport"
 )
 
-func serveCommand(streams Streams) *cli.Command {
+func serveCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "serve", Usage: "run an authority until interrupted",
 		Flags: []cli.Flag{
@@ -29,7 +30,7 @@ func serveCommand(streams Streams) *cli.Command {
 			&cli.IntFlag{Name: "history", Usage: "how many revisions are kept at least (default: 4096)"},
 			&cli.BoolFlag{Name: "expose", Usage: "allow endpoints that other machines reach; there is no authentication"},
 		},
-		Action: streams.action(serve),
+		Action: action(streams, serve),
 	}
 }
 
@@ -45,7 +46,7 @@ func serve(ctx context.Context, c *call) error {
 			return usagef("%s may be reached by other machines, and whoever reaches it may change everything: use a loopback "+
 				"address or ipc, or allow it by --expose", endpoint)
 		default:
-			c.warn("warning: whoever reaches %s may read and change everything: there is no authentication, authors are as claimed", endpoint)
+			c.Warn("warning: whoever reaches %s may read and change everything: there is no authentication, authors are as claimed", endpoint)
 		}
 	}
 	authority, err := config.NewAuthority(options)
@@ -83,9 +84,9 @@ func (c *call) authorityOptions() (*config.AuthorityOptions, error) {
 
 func (c *call) printServing(endpoint string) error {
 	if c.Bool("json") {
-		return c.printJSON(map[string]string{"endpoint": endpoint})
+		return c.PrintJSON(map[string]string{"endpoint": endpoint})
 	}
-	return c.printf("listening on %s\n", endpoint)
+	return c.Printf("listening on %s\n", endpoint)
 }
 
 // exposes says whether other machines can reach an endpoint. One that is not well-formed is for the authority to refuse.
@@ -101,7 +102,7 @@ func exposes(endpoint string) bool {
 	return !hostPort.IP.IsLoopback() // of a name, or of all addresses, there is none
 }
 
-func promoteCommand(streams Streams) *cli.Command {
+func promoteCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "promote", Usage: "make an authority acknowledge changes alone", ArgsUsage: "ENDPOINT",
 		Description: "For when the other authority is gone. A standby that has all that was acknowledged becomes the primary; a primary without\n" +
@@ -109,7 +110,7 @@ func promoteCommand(streams Streams) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "force", Usage: "even if what the other one has acknowledged may be lost"},
 		},
-		Action: streams.action(promote),
+		Action: action(streams, promote),
 	}
 }
 
@@ -128,9 +129,9 @@ func promote(ctx context.Context, c *call) error {
 		return errors.Join(err, client.Close())
 	}
 	if c.Bool("json") {
-		err = c.printJSON(map[string]string{"promoted": endpoint})
+		err = c.PrintJSON(map[string]string{"promoted": endpoint})
 	} else {
-		err = c.printf("%s acknowledges changes alone\n", endpoint)
+		err = c.Printf("%s acknowledges changes alone\n", endpoint)
 	}
 	return errors.Join(err, client.Close())
 }

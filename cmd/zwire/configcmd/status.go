@@ -13,16 +13,17 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
-func statusCommand(streams Streams) *cli.Command {
+func statusCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show the authorities, and which node has applied what", ArgsUsage: " ",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "watch", Usage: "show it each second until interrupted"},
 		},
-		Action: streams.action(status),
+		Action: action(streams, status),
 	}
 }
 
@@ -41,10 +42,10 @@ func status(ctx context.Context, c *call) error {
 			return nil
 		}
 		if c.Paints && !c.Bool("json") {
-			_ = c.printf("\x1b[H\x1b[2J") // from the top of an empty screen
+			_ = c.Printf(terminal.FromTheTop)
 		}
 		if err := c.showStatus(ctx, answers); err != nil {
-			c.warn("%v", err)
+			c.Warn("%v", err)
 		}
 		select {
 		case <-ticker.C:
@@ -100,7 +101,7 @@ func (c *call) showStatus(ctx context.Context, answers []answer) error {
 		return errors.Join(errs...)
 	}
 	if c.Bool("json") {
-		return c.printJSON(jsonStatusOf(best, answers))
+		return c.PrintJSON(jsonStatusOf(best, answers))
 	}
 	for _, a := range answers {
 		if err := c.printAuthority(a); err != nil {
@@ -115,50 +116,50 @@ const primary = "primary"
 func (c *call) printAuthority(a answer) error {
 	if a.err != nil {
 		text := strings.ReplaceAll(a.err.Error(), "\n", "; ")
-		return c.printf("%s  %s\n", c.paint(bold, a.endpoint), c.paint(red, text))
+		return c.Printf("%s  %s\n", c.Paint(terminal.Bold, a.endpoint), c.Paint(terminal.Red, text))
 	}
 	s := a.status
-	role, changes := plain, c.paint(green, "takes changes")
+	role, changes := terminal.Plain, c.Paint(terminal.Green, "takes changes")
 	if s.Role == primary {
-		role = green
+		role = terminal.Green
 	}
 	if s.ReadOnly != "" {
-		changes = c.paint(yellow, "read-only: "+s.ReadOnly)
+		changes = c.Paint(terminal.Yellow, "read-only: "+s.ReadOnly)
 	}
-	err := c.printf("%s  %s, epoch %d, revision %d (history from %d), %s; %d keys in %d trees, %d octets\n",
-		c.paint(bold, a.endpoint), c.paint(role, s.Role), s.Epoch, s.Revision, s.Oldest, changes, s.Keys, s.Trees, s.Bytes)
+	err := c.Printf("%s  %s, epoch %d, revision %d (history from %d), %s; %d keys in %d trees, %d octets\n",
+		c.Paint(terminal.Bold, a.endpoint), c.Paint(role, s.Role), s.Epoch, s.Revision, s.Oldest, changes, s.Keys, s.Trees, s.Bytes)
 	if err == nil && s.Standby != "" {
-		err = c.printf("  the other authority: %s\n", s.Standby)
+		err = c.Printf("  the other authority: %s\n", s.Standby)
 	}
 	return err
 }
 
 func (c *call) printNodes(s *config.Status) error {
 	if len(s.Nodes) == 0 {
-		return c.printf("\nno nodes\n")
+		return c.Printf("\nno nodes\n")
 	}
-	t := &table{}
-	t.heads("NODE", "REVISION", "LAG", "SEEN", "PROVED", "TREES")
+	t := &terminal.Table{}
+	t.Heads("NODE", "REVISION", "LAG", "SEEN", "PROVED", "TREES")
 	for i := range s.Nodes {
 		node := &s.Nodes[i]
-		lag, proved := cell{"-", green}, cell{"yes", green}
+		lag, proved := terminal.Cell{Text: "-", Colour: terminal.Green}, terminal.Cell{Text: "yes", Colour: terminal.Green}
 		if node.Revision < s.Revision {
-			lag = cell{rounded(node.Lag), yellow}
+			lag = terminal.Cell{Text: terminal.Rounded(node.Lag), Colour: terminal.Yellow}
 		}
 		if !node.Proved {
-			proved = cell{"no", red}
+			proved = terminal.Cell{Text: "no", Colour: terminal.Red}
 		}
 		trees := strings.Join(node.Trees, " ")
 		if trees == "" {
 			trees = "all"
 		}
-		t.row(cell{text: name(node.Name)}, cell{text: fmt.Sprint(node.Revision)}, lag,
-			cell{text: rounded(node.Seen) + " ago"}, proved, cell{text: trees})
+		t.Row(terminal.Cell{Text: terminal.Name(node.Name)}, terminal.Cell{Text: fmt.Sprint(node.Revision)}, lag,
+			terminal.Cell{Text: terminal.Rounded(node.Seen) + " ago"}, proved, terminal.Cell{Text: trees})
 	}
 	if _, err := io.WriteString(c.Out, "\n"); err != nil {
 		return err
 	}
-	return c.printTable(t)
+	return c.PrintTable(t)
 }
 
 // jsonStatus is the status of the primary, or of the first that answers, and a line about each authority.

@@ -11,17 +11,18 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
-func waitCommand(streams Streams) *cli.Command {
+func waitCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "wait", Usage: "wait until nodes have applied a revision", ArgsUsage: "REVISION",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "nodes", Usage: "how many nodes (default: all that are there)"},
 			&cli.DurationFlag{Name: "timeout", Usage: "how long to wait", Value: 30 * time.Second},
 		},
-		Action: streams.action(wait),
+		Action: action(streams, wait),
 	}
 }
 
@@ -47,9 +48,9 @@ func wait(ctx context.Context, c *call) error {
 		err = c.lacking(ctx, client, revision)
 	case err != nil:
 	case c.Bool("json"):
-		err = c.printJSON(map[string]any{"revision": revision, "applied": true, "seconds": time.Since(began).Seconds()})
+		err = c.PrintJSON(map[string]any{"revision": revision, "applied": true, "seconds": time.Since(began).Seconds()})
 	default:
-		err = c.printf("revision %d is applied\n", revision)
+		err = c.Printf("revision %d is applied\n", revision)
 	}
 	return errors.Join(err, client.Close())
 }
@@ -70,7 +71,7 @@ func (c *call) lacking(ctx context.Context, client *config.Client, revision uint
 	for i := range status.Nodes {
 		if node := &status.Nodes[i]; node.Revision < revision || !node.Proved {
 			if lack++; lack <= lackingShown {
-				names = append(names, name(node.Name))
+				names = append(names, terminal.Name(node.Name))
 			}
 		}
 	}

@@ -11,16 +11,17 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
 // lookEvery is how often a command that goes on looks whether all is well.
 const lookEvery = time.Second
 
-func watchCommand(streams Streams) *cli.Command {
+func watchCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "watch", Usage: "show keys, and then each change, until interrupted", ArgsUsage: "[PREFIX]",
-		Action: streams.action(watch),
+		Action: action(streams, watch),
 	}
 }
 
@@ -81,15 +82,15 @@ func (c *call) printWatch(ctx context.Context, client *config.Client, prefix str
 
 func (c *call) printChange(change *config.Change) error {
 	if c.Bool("json") {
-		return c.printJSON(jsonChange{
+		return c.PrintJSON(jsonChange{
 			change.Revision, change.Key, jsonEntryOf(change.Old), jsonEntryOf(change.New), change.More,
 		})
 	}
 	described := describe(change.Old, change.New)
 	if change.Old == nil {
-		described.colour = plain // what is there already looks alike
+		described.Colour = terminal.Plain // what is there already looks alike
 	}
-	return c.printf("%d  %s  %s\n", change.Revision, change.Key, c.paint(described.colour, described.text))
+	return c.Printf("%d  %s  %s\n", change.Revision, change.Key, c.Paint(described.Colour, described.Text))
 }
 
 type jsonChange struct {
@@ -116,9 +117,9 @@ func (c *call) watchFreshness(ctx context.Context, client *config.Client) {
 		case fresh.Connected == connected:
 			continue
 		case fresh.Connected:
-			c.warn("the authority %s is back", fresh.Authority)
+			c.Warn("the authority %s is back", fresh.Authority)
 		default:
-			c.warn("the authority is away: what is shown was last known to be right %s ago", rounded(time.Since(fresh.Proved)))
+			c.Warn("the authority is away: what is shown was last known to be right %s ago", terminal.Rounded(time.Since(fresh.Proved)))
 		}
 		connected = fresh.Connected
 	}
