@@ -35,6 +35,17 @@ func newCentre(t *testing.T, change func(*AuthorityOptions)) (*Authority, string
 	return a, a.Endpoint()
 }
 
+func mustDial(t *testing.T, opts *Options) *Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	client, err := Dial(ctx, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 func TestAuthorityOptions(t *testing.T) {
 	dir := t.TempDir()
 	store := filepath.Join(dir, "store")

@@ -136,17 +136,6 @@ func (l *load) write(ctx context.Context, client *Client, key string, number int
 	l.total++
 }
 
-func mustDial(t *testing.T, opts *Options) *Client {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	client, err := Dial(ctx, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
-}
-
 // check reads everything that was acknowledged, by a new client and by one that was there all the time.
 func (l *load) check(clients ...*Client) {
 	l.t.Helper()
