@@ -141,10 +141,10 @@ func (c *Client) refusedNow() error {
 	return nil
 }
 
-// reach waits until the copy is at a revision, or of a later epoch, which had all that was acknowledged before.
+// reach waits until the copy is at a revision. A primary that has just taken over may not know yet that it is acknowledged; if it
+// was lost, because an operator promoted by force an authority that did not have it, other changes come to that number.
 func (c *Client) reach(ctx context.Context, revision uint64) error {
-	v := c.view.Load()
-	for begin := v.epoch; v.state.Revision() < revision && v.epoch.Compare(begin) <= 0; v = c.view.Load() {
+	for v := c.view.Load(); v.state.Revision() < revision; v = c.view.Load() {
 		select {
 		case <-v.next:
 		case <-ctx.Done():
