@@ -39,8 +39,14 @@ func TestExamples(t *testing.T) {
 			`mixtures of two revisions: 0$`,
 		}},
 		{"rollout", nil, []string{`^20 nodes have revision 1$`, `^node-20 +2 +true$`, `^all 20 processes had revision 2 `}},
-		{"hashes", []string{"../internal"}, []string{`^\d+ files found$`, `^\d+ files of \d+ octets hashed by 10 workers, \d+ attempts failed, 0 files could not be read$`}},
-		{"logs", nil, []string{`^lines of each service: map\[service0:1000 service1:1000 service2:1000\]$`, `map\[error:30 info:2970\]$`, `^in order: +true$`}},
+		{"hashes", []string{"."}, []string{
+			`^ +\d+ hashed: worker 1 goes, killed: true +worker 4 comes$`, `worker 2 goes, killed: false +worker 5 comes$`,
+			`differ, right: true$`,
+		}},
+		{"logpipeline", nil, []string{
+			`^web +4998 +98 +996 ms +2$`, `^not understood: 8 lines, such as "panic: service=`, `out of order at the sink: 0$`,
+			`^all 20000 lines are there: true$`,
+		}},
 		{"quickstart", []string{"-workers", "2", "."}, []string{`^verdict: RIGHT\.`}},
 	}
 	for _, tt := range tests {
