@@ -46,7 +46,7 @@ func main() {
 	var s settings
 	flag.BoolVar(&s.quick, "quick", false, "fewer, shorter and smaller measurements")
 	flag.BoolVar(&s.redraw, "redraw", false, "measure nothing; the page from POOL.json")
-	flag.IntVar(&s.rounds, "rounds", 0, "how often each scene is held (default 5, the skewed load 2; with -quick 1)")
+	flag.IntVar(&s.rounds, "rounds", 0, "how often each scene is held (default 3, the skewed load 2; with -quick 1)")
 	flag.StringVar(&s.only, "only", "", "hold only the scenes whose name matches this `regexp`: (process|tcp)/(memory|durable)/workers, skew")
 	flag.StringVar(&s.who, "who", "", "measure only this one: zwire or asynq")
 	flag.StringVar(&s.folder, "out", "", "`folder` of the results")

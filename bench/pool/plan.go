@@ -34,7 +34,7 @@ type plan struct {
 
 func wholePlan() plan {
 	return plan{
-		Rounds: 5, Workers: []int{1, 2, 8, 64}, Short: 200 * time.Millisecond, Measure: 1200 * time.Millisecond,
+		Rounds: 3, Workers: []int{1, 2, 8, 64}, Short: 200 * time.Millisecond, Measure: 1500 * time.Millisecond,
 		SkewRounds: 2, SkewWorkers: 8, SkewLong: 100, SkewWait: time.Millisecond,
 	}
 }
