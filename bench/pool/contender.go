@@ -20,8 +20,9 @@ type contender interface {
 
 // terms are what tasks are given under.
 type terms struct {
-	durable bool // a task is on disk when it has been submitted
-	remote  bool // the workers are in another process
+	durable   bool // a task is on disk when it has been submitted
+	remote    bool // the workers are in another process
+	producers int
 }
 
 // A pool holds tasks until workers have done them.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Pool measures patterns/workpool beside asynq on Redis, on the same work and in turns, and writes POOL.md and POOL.json in bench;
-// with -quick, -only, -who or -rounds in a temporary folder, unless -out names another.
+// with -quick, -only, -who, -producers or -rounds in a temporary folder, unless -out names another.
 //
 //	go run ./pool                     everything, in less than eight minutes
 //	go run ./pool -quick              everything, smaller and once, in about one
@@ -35,7 +35,7 @@ const roleWorkers = "workers"
 // settings are the values of the flags.
 type settings struct {
 	quick, redraw                  bool
-	rounds                         int
+	rounds, producers              int
 	only, who, folder, profilesDir string
 }
 
@@ -46,7 +46,8 @@ func main() {
 	var s settings
 	flag.BoolVar(&s.quick, "quick", false, "fewer, shorter and smaller measurements")
 	flag.BoolVar(&s.redraw, "redraw", false, "measure nothing; the page from POOL.json")
-	flag.IntVar(&s.rounds, "rounds", 0, "how often each scene is held (default 5, the skewed load 2; with -quick 1)")
+	flag.IntVar(&s.rounds, "rounds", 0, "how often each scene is held (default 3, the skewed load 2; with -quick 1)")
+	flag.IntVar(&s.producers, "producers", 0, "how many submit tasks (default 64): durable ones go to disk together")
 	flag.StringVar(&s.only, "only", "", "hold only the scenes whose name matches this `regexp`: (process|tcp)/(memory|durable)/workers, skew")
 	flag.StringVar(&s.who, "who", "", "measure only this one: zwire or asynq")
 	flag.StringVar(&s.folder, "out", "", "`folder` of the results")
@@ -120,6 +121,9 @@ func (s settings) plan() plan {
 	if s.rounds > 0 {
 		p.Rounds, p.SkewRounds = s.rounds, s.rounds
 	}
+	if s.producers > 0 {
+		p.Producers = s.producers
+	}
 	return p
 }
 
@@ -146,7 +150,7 @@ func (s settings) target(bench string) (string, error) {
 	switch {
 	case s.folder != "":
 		return s.folder, os.MkdirAll(s.folder, 0o755)
-	case s.quick || s.only != "" || s.who != "" || s.rounds > 0:
+	case s.quick || s.only != "" || s.who != "" || s.rounds > 0 || s.producers > 0:
 		return os.MkdirTemp("", "pool-results")
 	}
 	return bench, nil

@@ -140,7 +140,7 @@ func (r *results) writePage(w io.Writer) {
 	r.Machine.Write(w, beside)
 	fmt.Fprintf(w, "- stores and Redis's files are on a file system %s\n", r.Disk)
 	fmt.Fprintf(w, "- rounds: %d, %d of the skewed load; the run took %.1f minutes\n", p.Rounds, p.SkewRounds, r.Minutes)
-	fmt.Fprintf(w, "\n%d producers submit tasks of 8 octets, one after the other. ", producers)
+	fmt.Fprintf(w, "\n%d producers submit tasks of 8 octets, one after the other. ", p.Producers)
 	fmt.Fprintln(w, "A rate is that of tasks, from the first submission to the last task\nthat is done, with its result at the sink; "+
 		"for asynq, which has none, to the last call of the function. A cell is\n`median [minimum..maximum]` of the rounds; "+
 		"the contenders took turns. Redis is a process of its own in all lines.")

@@ -10,8 +10,6 @@ const (
 	sceneLimit = 90 * time.Second
 	retryEvery = 5 * time.Millisecond
 
-	// producers submit one task after the other, each.
-	producers = 64
 	// spareConnections are for what a server of asynq does besides its tasks.
 	spareConnections = 16
 	// longEvery is the number of tasks among which one is long, and longTimes how much longer it takes.
@@ -20,11 +18,13 @@ const (
 
 // A plan says how much is measured.
 type plan struct {
-	Quick   bool          `json:"quick"`
-	Rounds  int           `json:"rounds"`
-	Workers []int         `json:"workers"`
-	Short   time.Duration `json:"short_ns"`   // of the run that finds how many tasks to measure with
-	Measure time.Duration `json:"measure_ns"` // about
+	Quick   bool  `json:"quick"`
+	Rounds  int   `json:"rounds"`
+	Workers []int `json:"workers"`
+	// Producers submit one task after the other, each.
+	Producers int           `json:"producers"`
+	Short     time.Duration `json:"short_ns"`   // of the run that finds how many tasks to measure with
+	Measure   time.Duration `json:"measure_ns"` // about
 
 	SkewRounds  int           `json:"skew_rounds"`
 	SkewWorkers int           `json:"skew_workers"`
@@ -34,7 +34,7 @@ type plan struct {
 
 func wholePlan() plan {
 	return plan{
-		Rounds: 5, Workers: []int{1, 2, 8, 64}, Short: 200 * time.Millisecond, Measure: 1200 * time.Millisecond,
+		Rounds: 3, Workers: []int{1, 2, 8, 64}, Producers: 64, Short: 200 * time.Millisecond, Measure: 1500 * time.Millisecond,
 		SkewRounds: 2, SkewWorkers: 8, SkewLong: 100, SkewWait: time.Millisecond,
 	}
 }

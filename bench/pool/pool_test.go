@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func smallPlan() plan {
 	return plan{
-		Rounds: 1, Workers: []int{2}, Short: 5 * time.Millisecond, Measure: 20 * time.Millisecond,
+		Rounds: 1, Workers: []int{2}, Producers: 3, Short: 5 * time.Millisecond, Measure: 20 * time.Millisecond,
 		SkewRounds: 1, SkewWorkers: 2, SkewLong: 1, SkewWait: 100 * time.Microsecond,
 	}
 }
@@ -70,7 +70,7 @@ func TestRedisEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for _, way := range []string{"close", "context"} {
-		opened, err := redisQueue{}.open(ctx, t.TempDir(), terms{durable: true})
+		opened, err := redisQueue{}.open(ctx, t.TempDir(), terms{durable: true, producers: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -71,7 +71,7 @@ func (redisQueue) open(ctx context.Context, folder string, terms terms) (pool, e
 		return nil, err
 	}
 	// Each producer has a connection, so that none waits for another one's.
-	client := asynq.NewClient(asynq.RedisClientOpt{Addr: address, PoolSize: producers})
+	client := asynq.NewClient(asynq.RedisClientOpt{Addr: address, PoolSize: terms.producers})
 	return &redisPool{server, address, client}, nil
 }
 

@@ -54,20 +54,21 @@ func (p plan) scenes() []scene {
 	for _, place := range []string{oneProcess, overTCP} {
 		for _, store := range []string{inMemory, durable} {
 			for _, workers := range p.Workers {
-				terms := terms{durable: store == durable, remote: place == overTCP}
+				terms := terms{durable: store == durable, remote: place == overTCP, producers: p.Producers}
 				all = append(all, scene{rateScene(place, store, workers), terms, workers, p.Rounds, rate})
 			}
 		}
 	}
-	return append(all, scene{skewScene, terms{remote: true}, p.SkewWorkers, p.SkewRounds, skew})
+	return append(all, scene{skewScene, terms{remote: true, producers: p.Producers}, p.SkewWorkers, p.SkewRounds, skew})
 }
 
 // A stage is one pool with its workers.
 type stage struct {
-	pool    pool
-	crew    crew
-	results int64 // so far
-	worked  int64 // by the workers so far, in ns
+	pool      pool
+	crew      crew
+	producers int
+	results   int64 // so far
+	worked    int64 // by the workers so far, in ns
 }
 
 // hold measures once. Profiles, of zwire alone, go into a folder, unless its name is empty.
@@ -85,7 +86,7 @@ func (sc scene) hold(ctx context.Context, c contender, p plan, profiles string) 
 		}
 		return filepath.Join(profiles, strings.ReplaceAll(sc.name, "/", "-")+"-"+who+".pprof")
 	}
-	var s stage
+	s := stage{producers: sc.terms.producers}
 	if s.pool, err = c.open(ctx, folder, sc.terms); err != nil {
 		return nil, err
 	}
@@ -111,9 +112,9 @@ func (sc scene) hold(ctx context.Context, c contender, p plan, profiles string) 
 func (s *stage) run(ctx context.Context, next func() (payload []byte, more bool)) (int64, time.Duration, error) {
 	began := time.Now()
 	var accepted atomic.Int64
-	failures := make([]error, producers)
+	failures := make([]error, s.producers)
 	var producing sync.WaitGroup
-	for i := range producers {
+	for i := range s.producers {
 		producing.Go(func() {
 			for {
 				payload, more := next()
