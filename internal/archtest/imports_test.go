@@ -23,6 +23,7 @@ func importOrder() []level {
 		{"cmd/zwire", 10},
 		{"cmd/zwire/terminal", 16},
 		{"cmd/...", 15}, // its commands
+		{"patterns/internal/...", 29},
 		{"patterns/config/internal/model", 28},
 		{"patterns/config/internal/wire", 27},
 		{"patterns/config/internal/store", 26},

@@ -18,6 +18,7 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
+	"github.com/zwire-mq/zwire/patterns/internal/boltfile"
 )
 
 // OpenOptions say how to open a Bolt.
@@ -51,7 +52,7 @@ func Open(path string, options OpenOptions) (*Bolt, error) {
 	}
 	b := &Bolt{path: path, file: file}
 	if err := b.open(options); err != nil {
-		unlock(file)
+		boltfile.Unlock(file)
 		file.Close() // the first error counts; bbolt may have closed it already
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func create(path string) error {
 	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDirectory(directory)
+	return boltfile.SyncDirectory(directory)
 }
 
 func fill(path string) error {
@@ -136,7 +137,7 @@ func (b *Bolt) open(options OpenOptions) error {
 	if err := lockFile(b.file); err != nil {
 		return fmt.Errorf("config: lock the store %s: %w", b.path, err)
 	}
-	if err := checkFile(b.file, options.AcceptOlder); err != nil {
+	if err := boltfile.Check(b.file, options.AcceptOlder); err != nil {
 		return b.damaged(err)
 	}
 	return b.guard(func() (err error) {
@@ -150,7 +151,7 @@ func (b *Bolt) open(options OpenOptions) error {
 
 func lockFile(file *os.File) error {
 	for waited := time.Duration(0); ; waited += lockPause {
-		if taken, err := lock(file); taken || err != nil {
+		if taken, err := boltfile.Lock(file); taken || err != nil {
 			return err
 		}
 		if waited >= lockWaitMax {
@@ -162,7 +163,7 @@ func lockFile(file *os.File) error {
 
 // damaged makes a DamagedError of what the reader of files found, but lets errors of reading pass.
 func (b *Bolt) damaged(err error) error {
-	var reason damage
+	var reason boltfile.Damage
 	if errors.As(err, &reason) {
 		return &DamagedError{b.path, err.Error()}
 	}
@@ -360,7 +361,7 @@ func (b *Bolt) update(change func(tx *bbolt.Tx, next *header) error) error {
 // be there is not known, and what bbolt shows is beyond what the caller may see.
 func (b *Bolt) failed(err error) error {
 	if b.broken == nil {
-		if last, lastError := lastTransaction(b.file); lastError == nil && last == b.header.transaction {
+		if last, lastError := boltfile.LastTransaction(b.file); lastError == nil && last == b.header.transaction {
 			return fmt.Errorf("config: write the store %s: %w", b.path, err)
 		}
 	}
@@ -377,7 +378,7 @@ func (b *Bolt) Close() error {
 	}
 	b.closed = true
 	if b.panicked {
-		unlock(b.file)
+		boltfile.Unlock(b.file)
 		return b.file.Close() // what bbolt has mapped is lost
 	}
 	return b.db.Close()

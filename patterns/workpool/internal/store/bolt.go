@@ -17,6 +17,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/zwire-mq/zwire/patterns/internal/boltfile"
 )
 
 // Bolt is a [Store] in one file, by bbolt. While it is open no other process can open it. Each record has a checksum, and the header
@@ -65,7 +67,7 @@ func Open(path string) (*Bolt, error) {
 	}
 	b := &Bolt{path: path, table: crc64.MakeTable(crc64.ECMA), file: file}
 	if err := b.open(file); err != nil {
-		unlock(file)
+		boltfile.Unlock(file)
 		file.Close() // the first error counts; bbolt may have closed it already
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func create(path string) error {
 	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDirectory(directory)
+	return boltfile.SyncDirectory(directory)
 }
 
 // initialise makes the buckets of a new file.
@@ -149,8 +151,8 @@ func (b *Bolt) open(file *os.File) error {
 	if err := lockFile(file); err != nil {
 		return fmt.Errorf("workpool: lock the store %s: %w", b.path, err)
 	}
-	if err := checkFile(file); err != nil {
-		var reason damage
+	if err := boltfile.Check(file, false); err != nil {
+		var reason boltfile.Damage
 		if errors.As(err, &reason) {
 			return b.damaged(err.Error())
 		}
@@ -167,7 +169,7 @@ func (b *Bolt) open(file *os.File) error {
 
 func lockFile(file *os.File) error {
 	for waited := time.Duration(0); ; waited += lockPause {
-		if taken, err := lock(file); taken || err != nil {
+		if taken, err := boltfile.Lock(file); taken || err != nil {
 			return err
 		}
 		if waited >= lockWaitMax {
@@ -357,7 +359,7 @@ func (b *Bolt) Close() error {
 	}
 	b.closed = true
 	if b.db == nil {
-		unlock(b.file)
+		boltfile.Unlock(b.file)
 		return b.file.Close() // what bbolt has mapped is lost
 	}
 	return b.db.Close()

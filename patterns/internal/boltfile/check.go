@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package boltfile
 
 import (
 	"bytes"
@@ -49,12 +49,13 @@ const (
 	depthMax = 64
 )
 
-// damage is what the reader of files found wrong.
-type damage string
+// Damage is an error that says what is wrong with a file.
+type Damage string
 
-func (d damage) Error() string { return string(d) }
+// Error says it.
+func (d Damage) Error() string { return string(d) }
 
-func damagef(format string, values ...any) error { return damage(fmt.Sprintf(format, values...)) }
+func damagef(format string, values ...any) error { return Damage(fmt.Sprintf(format, values...)) }
 
 // boltMeta is what a meta page says.
 type boltMeta struct {
@@ -73,14 +74,16 @@ type fileReader struct {
 	reached []uint64 // a bit for each page
 }
 
-func checkFile(file *os.File, acceptOlder bool) error {
+// Check reads a file, which nobody else writes to, and says whether bbolt can be trusted with it: an error is a Damage, or of the
+// operating system. acceptOlder lets one bad meta page pass.
+func Check(file *os.File, acceptOlder bool) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
 	f := fileReader{from: file, bytes: uint64(max(info.Size(), 0))}
 	if f.bytes == 0 {
-		return damage("the file is empty")
+		return Damage("the file is empty")
 	}
 	if f.meta, err = f.newest(acceptOlder); err != nil {
 		return err
@@ -88,8 +91,8 @@ func checkFile(file *os.File, acceptOlder bool) error {
 	return f.check()
 }
 
-// lastTransaction returns that of the newer meta page, if both are intact.
-func lastTransaction(file *os.File) (uint64, error) {
+// LastTransaction returns that of the newer meta page, if both are intact.
+func LastTransaction(file *os.File) (uint64, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return 0, err
@@ -122,7 +125,7 @@ func (f *fileReader) newest(acceptOlder bool) (boltMeta, error) {
 		second, secondError = f.findSecond()
 	}
 	for _, err := range []error{firstError, secondError} {
-		if err != nil && !errors.As(err, new(damage)) {
+		if err != nil && !errors.As(err, new(Damage)) {
 			return boltMeta{}, err
 		}
 	}
@@ -150,7 +153,7 @@ func (f *fileReader) newest(acceptOlder bool) (boltMeta, error) {
 // findSecond looks for meta page 1 where it may be, when page 0 cannot say how long pages are.
 func (f *fileReader) findSecond() (meta boltMeta, err error) {
 	for bytes := uint64(pageBytesMin); bytes <= pageBytesMax; bytes *= 2 {
-		if meta, err = f.readMeta(1, bytes); err == nil || !errors.As(err, new(damage)) {
+		if meta, err = f.readMeta(1, bytes); err == nil || !errors.As(err, new(Damage)) {
 			return meta, err
 		}
 	}
@@ -195,7 +198,7 @@ func (f *fileReader) check() error {
 		return damagef("it has been cut off: %d pages of %d are there", there, f.meta.pages)
 	}
 	if f.meta.freelist != noFreelist {
-		return damage("it has a list of free pages: not a store of this package")
+		return Damage("it has a list of free pages: not a store of this package")
 	}
 	f.reached = make([]uint64, f.meta.pages/64+1)
 	return f.checkPage(place{page: f.meta.root, top: true})
@@ -333,10 +336,10 @@ func elementAt(content []byte, i, count int, branch bool) (e element, err error)
 		keyBytes, valueBytes = uint64(order.Uint32(b[8:])), uint64(order.Uint32(b[12:]))
 	}
 	if keyBytes == 0 {
-		return e, damage("an empty key")
+		return e, Damage("an empty key")
 	}
 	if start < uint64((count-i)*elementBytes) || start+keyBytes+valueBytes > uint64(len(b)) {
-		return e, damage("it lies outside of its page")
+		return e, Damage("it lies outside of its page")
 	}
 	e.key = b[start : start+keyBytes]
 	e.value = b[start+keyBytes : start+keyBytes+valueBytes]

@@ -2,15 +2,15 @@
 
 //go:build unix && !aix && !solaris && !illumos
 
-package store
+package boltfile
 
 import (
 	"os"
 	"syscall"
 )
 
-// lock takes the file for this process, by the kind of lock that bbolt takes too: on the same descriptor it is one lock.
-func lock(file *os.File) (taken bool, err error) {
+// Lock takes the file for this process, by the kind of lock that bbolt takes too: on the same descriptor it is one lock.
+func Lock(file *os.File) (taken bool, err error) {
 	for {
 		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch err {
@@ -23,13 +23,13 @@ func lock(file *os.File) (taken bool, err error) {
 	}
 }
 
-// unlock gives the lock back though memory that maps the file may live on, which would keep it.
-func unlock(file *os.File) {
+// Unlock gives the lock back though memory that maps the file may live on, which would keep it.
+func Unlock(file *os.File) {
 	syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // fails only if the file is closed, which unlocked it
 }
 
-// syncDirectory makes the names in a directory durable.
-func syncDirectory(path string) error {
+// SyncDirectory makes the names in a directory durable.
+func SyncDirectory(path string) error {
 	directory, err := os.Open(path)
 	if err != nil {
 		return err
