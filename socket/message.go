@@ -10,9 +10,15 @@ import (
 
 // Message is one message: one or more frames, which travel and arrive together. It is a small value; copies share the
 // memory of the frames. A Message may be used by one goroutine at a time.
-type Message struct {
-	frames [][]byte
-	memory []byte // of the frames, if the message was received
+type Message struct { // four words: what is larger is not kept in registers, and each call of a method copies it
+	frames   [][]byte
+	received *memory // of the frames, if the message was received
+}
+
+// memory is what a message is received into, and the next one again.
+type memory struct {
+	bytes  []byte // len == cap
+	single [1][]byte // the frames of most messages
 }
 
 // NewMessage wraps frames, without copying them. No frames make an empty Message, which cannot be sent; a single empty
@@ -48,41 +54,58 @@ func (m Message) Clone() Message {
 // read makes m the message prefix + encoded, in m's own memory where that is enough. encoded is whole frames as on the
 // wire.
 func (m *Message) read(prefix []byte, hasPrefix bool, encoded []byte) {
-	if encoded[0] == 0 && !hasPrefix && len(m.frames) == 1 && cap(m.memory) >= len(encoded) {
+	if r := m.received; encoded[0] == 0 && !hasPrefix && r != nil && len(m.frames) == 1 && len(r.bytes) >= len(encoded) {
 		// A single short frame into a message that held one: the common case without detours.
-		n := copy(m.memory[:cap(m.memory)], encoded[wire.HeaderBytesMin:])
-		m.frames[0] = m.memory[:n:n]
+		n := copy(r.bytes, encoded[wire.HeaderBytesMin:])
+		m.frames[0] = r.bytes[:n:n]
 		return
 	}
-	m.frames = m.frames[:0]
-	need := len(prefix) + len(encoded)
-	if cap(m.memory) < need {
-		m.memory = make([]byte, need)
-	}
+	bytes := m.room(len(prefix) + len(encoded))
 	at := 0
 	if hasPrefix {
-		at = copy(m.memory[:cap(m.memory)], prefix)
-		m.frames = append(m.frames, m.memory[:at:at])
+		at = copy(bytes, prefix)
+		m.frames = append(m.frames, bytes[:at:at])
 	}
-	m.memory = m.memory[:need]
 	for len(encoded) > 0 {
 		_, size, n := wire.ParseHeader(encoded)
 		body := encoded[n : n+int(size)]
-		copy(m.memory[at:], body)
+		copy(bytes[at:], body)
 		end := at + len(body)
-		m.frames = append(m.frames, m.memory[at:end:end])
+		m.frames = append(m.frames, bytes[at:end:end])
 		at = end
 		encoded = encoded[n+int(size):]
 	}
 }
 
-// adopt makes m the message that memory holds from its start, n bytes as on the wire.
-func (m *Message) adopt(memory []byte, n int) {
-	m.memory, m.frames = memory, m.frames[:0]
+// room empties m and returns memory of its own, at least n bytes.
+func (m *Message) room(n int) []byte {
+	if m.received == nil {
+		m.received = new(memory)
+		m.frames = m.received.single[:]
+	}
+	m.frames = m.frames[:0]
+	if len(m.received.bytes) < n {
+		m.received.bytes = make([]byte, n)
+	}
+	return m.received.bytes
+}
+
+// spare returns m's own memory, if it has some.
+func (m *Message) spare() []byte {
+	if m.received == nil {
+		return nil
+	}
+	return m.received.bytes
+}
+
+// adopt makes m the message that bytes hold from their start, n of them as on the wire.
+func (m *Message) adopt(bytes []byte, n int) {
+	m.room(0)
+	m.received.bytes = bytes
 	for at := 0; at < n; {
-		_, size, k := wire.ParseHeader(memory[at:])
+		_, size, k := wire.ParseHeader(bytes[at:])
 		end := at + k + int(size)
-		m.frames = append(m.frames, memory[at+k:end:end])
+		m.frames = append(m.frames, bytes[at+k:end:end])
 		at = end
 	}
 }

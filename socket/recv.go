@@ -155,13 +155,13 @@ func (b *base) fetchNow(msg *Message) bool {
 
 // fetchSmall takes a message that comes from where the last one came from, and looks like it.
 func (b *base) fetchSmall(msg *Message) bool {
-	if len(msg.frames) != 1 || !b.plain {
+	r := msg.received
+	if r == nil || len(msg.frames) != 1 || !b.plain {
 		return false
 	}
-	memory := msg.memory[:cap(msg.memory)]
-	n, ok := b.fair.TakeSmall(memory)
+	n, ok := b.fair.TakeSmall(r.bytes)
 	if ok {
-		msg.frames[0] = memory[:n:n]
+		msg.frames[0] = r.bytes[:n:n]
 		b.received++
 	}
 	return ok
@@ -227,7 +227,7 @@ func (b *base) fetch(msg *Message) (bool, error) {
 func (b *base) take(msg *Message, e *pipe.End, encoded []byte) {
 	b.received++
 	if len(encoded) > pipe.ChunkBytes/2 {
-		if memory, ok := e.In.Steal(len(encoded), msg.memory); ok {
+		if memory, ok := e.In.Steal(len(encoded), msg.spare()); ok {
 			msg.adopt(memory, len(encoded))
 			b.fair.Pop(e, len(encoded))
 			return
