@@ -46,6 +46,8 @@ type plan struct {
 	how     manner      // the sender wants it
 	only    bool        // while nobody comes or goes, the next message goes there as well
 	frames  int         // of the message
+	again   bool        // to the same pipes as the last message, and all of them have room
+	whole   bool        // no pipe was left out because it is full
 	targets []*pipe.End // none: it is dropped
 	single  [1]*pipe.End
 	head    []byte // whole frames in front, in wire form
@@ -130,6 +132,7 @@ type base struct {
 	sendSpares  ioloop.Waiters   // out
 	plan        plan             // out
 	shared      pipe.Encoder     // out: messages that go to several pipes
+	wide        broadcast        // out: the last of them
 	untold      *pipe.Queue      // out: its drainer sleeps and is told as soon as the turn is given up
 	express     *pipe.Queue      // out: where the last message went and, until further notice, the next one goes
 	sent        uint64           // out

@@ -90,6 +90,7 @@ func (b *base) part(members []*member) error {
 		linger = -1
 	}
 	b.out.lock()
+	b.wide.end()
 	for _, m := range members {
 		flush(m.end.Out)
 	}

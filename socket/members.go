@@ -173,6 +173,9 @@ func (o *owner) Mismatched(end *pipe.End) {
 // handleOut does what was posted to the sending side.
 func (b *base) handleOut(l letter) {
 	b.express = nil
+	if l.subject != letterFlush {
+		b.wide.end()
+	}
 	switch m := l.member; l.subject {
 	case letterOpened:
 		if !m.gone && !m.leaving {
@@ -200,6 +203,7 @@ func (b *base) handleOut(l letter) {
 	case letterTrim:
 		l.queue.Trim()
 	case letterFlush:
+		b.wide.asked(l.queue)
 		if q := l.queue; q.Asked() && q.Claim() {
 			q.Consumer.Ready(q, true)
 		}

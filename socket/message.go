@@ -17,7 +17,7 @@ type Message struct { // four words: what is larger is not kept in registers, an
 
 // memory is what a message is received into, and the next one again.
 type memory struct {
-	bytes  []byte // len == cap
+	bytes  []byte    // len == cap
 	single [1][]byte // the frames of most messages
 }
 

@@ -59,6 +59,7 @@ func (b *base) Peers() []Peer {
 	defer b.in.unlock()
 	b.out.lock()
 	defer b.out.unlock()
+	b.wide.publish()
 	b.table.Lock()
 	defer b.table.Unlock()
 	peers := make([]Peer, 0, len(b.members))

@@ -101,6 +101,11 @@ func (p *publishing) revive(m *member) {
 }
 
 func (p *publishing) choose(to *plan, first []byte, n int) error {
+	if p.base.wide.takes(n) && p.fanout.Same(first) {
+		to.again, to.targets = true, p.base.wide.ends
+		return nil
+	}
+	p.base.wide.end()
 	matches := p.fanout.Match(first)
 	fits := matches[:0]
 	for _, e := range matches {
@@ -117,7 +122,7 @@ func (p *publishing) choose(to *plan, first []byte, n int) error {
 			p.base.counts.drop(DropFull, 1)
 		}
 	}
-	to.targets = fits
+	to.targets, to.whole = fits, len(fits) == len(matches)
 	return nil
 }
 

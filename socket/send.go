@@ -121,6 +121,7 @@ func (b *base) place(ctx context.Context, frames [][]byte, how manner) error {
 		}
 		p := &b.plan
 		p.how, p.only, p.frames, p.head, p.skip, p.targets = how, false, len(frames), nil, 0, nil
+		p.again, p.whole = false, false
 		err := b.pattern.choose(p, frames[0], n)
 		if err == nil {
 			b.deliver(p, frames)
@@ -181,11 +182,7 @@ func (b *base) deliver(p *plan, frames [][]byte) {
 			b.express = q
 		}
 	default:
-		c, from, to := b.shared.Encode(head, rest, always)
-		for _, e := range p.targets {
-			e.Out.Publish(c, from, to, 1)
-			b.claim(e.Out, false)
-		}
+		b.wide.add(&b.shared, p, rest)
 	}
 	if len(b.sendWaiters) > 0 {
 		b.wakeSender() // a hint is passed on; who finds no room sleeps again
@@ -210,6 +207,7 @@ func (b *base) refer(p *plan, frames [][]byte) bool {
 	if c == nil {
 		return false
 	}
+	b.wide.publish()
 	for _, e := range p.targets {
 		if e.Peer == nil {
 			e.Out.Append(p.head, frames)
@@ -219,11 +217,9 @@ func (b *base) refer(p *plan, frames [][]byte) bool {
 		b.claim(e.Out, len(p.targets) == 1)
 	}
 	c.Release()
+	b.wide.end() // which does not know what room is left
 	return true
 }
-
-// always is the answer of a socket whose shared chunks are never small.
-func always() bool { return true }
 
 // steal drains a full pipe that nobody has begun to drain. It reports whether it gave the turn up meanwhile, so that the
 // caller must look again.

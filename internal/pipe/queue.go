@@ -64,9 +64,9 @@ type Producer interface {
 	Revive(q *Queue)
 }
 
-// Holder is a Producer that uses Append. Its method does not wait.
+// Holder is a Producer that uses Append or Engage. Its method does not wait.
 type Holder interface {
-	// Release has Flush, and Claim, called for q by whoever writes to it, now or soon.
+	// Release has what is held back published, and Claim called, for q by whoever writes to it, now or soon.
 	Release(q *Queue)
 }
 
@@ -103,7 +103,8 @@ type Queue struct {
 	held         int     // messages in encoder's chunk from heldFrom on that are not published yet
 	heldFrom     int
 	burst        int  // appends in a row that found a drainer at work or on its way
-	promised     bool // holding is set
+	promised     bool // holding is set, for Append
+	engaged      bool // holding is set, for Engage
 	sent         int64
 	sentBytes    int64
 	granted      int64 // returned as of the last look
@@ -296,6 +297,20 @@ func (q *Queue) hold() bool {
 	q.promised = true
 	q.holding.Store(true)
 	return q.State() > Idle
+}
+
+// Engage has the drainer ask before it sleeps, see Holder, for what a writer that uses Publish holds back itself, until
+// Disengage. It reports whether a drainer is at work or on its way. Meanwhile the writer must not Append.
+func (q *Queue) Engage() bool {
+	q.engaged = true
+	q.holding.Store(true)
+	return q.State() > Idle
+}
+
+// Disengage takes Engage back.
+func (q *Queue) Disengage() {
+	q.engaged, q.promised, q.burst = false, false, 0
+	q.holding.Store(false)
 }
 
 // Bursting reports whether the writer appends so fast that it holds messages back. Anybody may ask.

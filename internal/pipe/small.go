@@ -19,13 +19,27 @@ const SmallBodyMax = 2000
 // Quicken says that the limits are those of byteMark and lets AppendSmall use what is left of them; until the next Fits.
 // The writer calls it after Append.
 func (q *Queue) Quicken(byteMark int) {
-	q.room, q.roomBytes = math.MaxInt, math.MaxInt
+	q.room, q.roomBytes = q.left(byteMark)
+}
+
+// Left returns how many messages and bytes have room, if not more. byteMark is that of Fits.
+func (q *Queue) Left(byteMark int) (messages, bytes int) {
+	if messages, bytes = q.left(byteMark); messages < holdMessages || bytes < holdBytes {
+		q.refresh()
+		messages, bytes = q.left(byteMark)
+	}
+	return messages, bytes
+}
+
+func (q *Queue) left(byteMark int) (messages, bytes int) {
+	messages, bytes = math.MaxInt, math.MaxInt
 	if limit := q.limitMessages.Load(); limit > 0 {
-		q.room = int(limit - (q.sent - q.granted))
+		messages = int(limit - (q.sent - q.granted))
 	}
 	if limit := q.byteBound(byteMark); limit > 0 {
-		q.roomBytes = int(limit - (q.sentBytes - q.grantedBytes))
+		bytes = int(limit - (q.sentBytes - q.grantedBytes))
 	}
+	return messages, bytes
 }
 
 // AppendSmall is Fits and Append for a message of one frame, of at most SmallBodyMax, which is held back behind others.

@@ -14,13 +14,30 @@ type Fanout struct {
 
 	matches []*pipe.End
 	mark    uint64
+
+	begins  []byte // what a frame must begin with to match the same, as long as Topics do not change
+	known   bool   // begins says so
+	changes uint64 // of Topics, then
+}
+
+// beginsMax bounds begins.
+const beginsMax = 64
+
+// Same reports whether Match of frame would find what the last one found.
+func (f *Fanout) Same(frame []byte) bool {
+	n := len(f.begins)
+	return f.known && len(frame) >= n && string(frame[:n]) == string(f.begins) && f.changes == f.Topics.Changes()
 }
 
 // Match returns the ends that want a message that begins with frame, each once. The slice is valid until the next Match.
 func (f *Fanout) Match(frame []byte) []*pipe.End {
 	f.mark++
 	last := len(f.matches)
-	f.matches = f.Topics.AppendMatches(frame, f.matches[:0])
+	var depth int
+	f.matches, depth = f.Topics.AppendMatches(frame, f.matches[:0])
+	if f.known = depth >= 0 && depth <= beginsMax; f.known {
+		f.begins, f.changes = append(f.begins[:0], frame[:depth]...), f.Topics.Changes()
+	}
 	once := f.matches[:0]
 	for _, e := range f.matches {
 		if e.Mark != f.mark {

@@ -5,6 +5,7 @@ package route
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
@@ -381,5 +382,46 @@ func TestByIdentity(t *testing.T) {
 	r.Drop([]byte("x\x00\xff"), other)
 	if r.Find([]byte("x\x00\xff")) != nil {
 		t.Error("the identity is still held")
+	}
+}
+
+// A frame is the same to all topics only if it begins like the last one as far as they look, and none has come or gone.
+func TestFanoutKnowsTheSame(t *testing.T) {
+	p := new(party)
+	ends := p.newEnds(2, 0)
+	var f Fanout
+	if f.Same([]byte("a")) {
+		t.Error("the same as none")
+	}
+	f.Topics.Add([]byte(""), ends[0])
+	f.Match([]byte("anything"))
+	if !f.Same([]byte("something else")) || !f.Same(nil) {
+		t.Error("the empty topic looks at nothing")
+	}
+	f.Topics.Add([]byte("ab"), ends[1])
+	if f.Same([]byte("anything")) {
+		t.Error("the same as before a topic came")
+	}
+	for _, c := range []struct {
+		last, frame string
+		same        bool
+	}{
+		{"abc", "abd", true}, {"abc", "ab", true}, {"abc", "a", false}, {"abc", "acc", false}, {"x", "ab", false},
+		{"xy", "xz", true}, {"a", "ab", false}, {"ac", "acc", true}, {"ac", "ad", false}, {"", "ab", false},
+	} {
+		f.Match([]byte(c.last))
+		if got := f.Same([]byte(c.frame)); got != c.same {
+			t.Errorf("after %q, %q is the same: %v", c.last, c.frame, got)
+		}
+	}
+	f.Match([]byte("abc"))
+	f.Topics.Remove([]byte("ab"), ends[1])
+	if f.Same([]byte("abc")) {
+		t.Error("the same as before a topic went")
+	}
+	long := []byte(strings.Repeat("l", 2*beginsMax))
+	f.Topics.Add(long, ends[1])
+	if f.Match(long); f.Same(long) {
+		t.Error("so much is not remembered")
 	}
 }

@@ -19,6 +19,14 @@ func followed() map[string]map[string]string {
 	return map[string]map[string]string{
 		"../pipe": followedInPipe(),
 		".":       followedHere(),
+		"../../socket": {
+			"*broadcast.add":       "w.publish()",
+			"*broadcast.publish":   "q.Publish(w.chunk, w.from, w.to, n); q.Claim(); q.Consumer.Ready(q, true); w.disengage(0); w.engage()",
+			"*broadcast.engage":    "e.Out.Engage(); w.disengage(0)",
+			"*broadcast.disengage": "e.Out.Disengage()",
+			"*broadcast.asked":     "w.publish(); q.Queued(); w.publish(); w.disengage(-calmMessages)",
+			"*broadcast.end":       "w.publish(); w.disengage(0)",
+		},
 	}
 }
 
@@ -30,6 +38,7 @@ func accesses() []string {
 		"tryEnd", "fail", "takeWriting", "handOver", "leaveWriting", "leaveReading", "writeFailed", "drain", "read", "rest", "idle",
 		"wait", "pause", "lost", "finish", "retry", "dial", "carry", "settle", "begun", "Rewind", "Ended", "Detach", "take", "Gather",
 		"Advance", "giveBack", "Repay", "Owes", "refresh", "fits", "hold",
+		"Engage", "Disengage", "Publish", "publish", "engage", "disengage", "asked", "Asked", "Queued",
 	}
 }
 
@@ -113,8 +122,10 @@ func followedInPipe() map[string]string {
 		"*Queue.AppendSmall": "",
 		"*Queue.Pop":         "q.starved.Load(); q.starved.Load(); q.giveBack()",
 		"*Queue.TakeSmall":   "",
+		"*Queue.Engage":      "q.holding.Store(true); q.State()",
+		"*Queue.Disengage":   "q.holding.Store(false)",
 		"*Queue.Asked":       "q.holding.Store(false); q.Flush()",
-		"*Queue.Flush":       "",
+		"*Queue.Flush":       "q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)",
 		"*Queue.Settle":      "q.Repay()",
 		"*Queue.expect":      "q.starved.Load()",
 		"*Queue.Repay":       "q.giveBack()",

@@ -41,8 +41,8 @@ func TestMatchBetweenChanges(t *testing.T) {
 					want++
 				}
 			}
-			if got := len(trie.AppendMatches(frame, nil)); got != want {
-				t.Fatalf("change %d: %d matches of %q, want %d", change, got, frame, want)
+			if found, _ := trie.AppendMatches(frame, nil); len(found) != want {
+				t.Fatalf("change %d: %d matches of %q, want %d", change, len(found), frame, want)
 			}
 			if got := counts.Match(frame); got != (want > 0) {
 				t.Fatalf("change %d: Counts.Match(%q) = %v, want %v", change, frame, got, want > 0)

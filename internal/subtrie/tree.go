@@ -121,6 +121,26 @@ func (t *tree) begin(topic []byte) (*vertex, []byte) {
 	}
 }
 
+// depth returns on how many bytes of topic it depends that the walk along it ends at v, where rest is left of it; -1 if on
+// where it ends.
+func (t *tree) depth(v *vertex, topic, rest []byte) int {
+	at := len(topic) - len(rest)
+	if v.form == formNone {
+		return at
+	}
+	if len(rest) == 0 {
+		return -1
+	}
+	if below := t.follow(v, rest[0]); below != 0 {
+		common := commonBytes(t.label(t.vertices.at(below)), rest)
+		if common == len(rest) {
+			return -1
+		}
+		at += common
+	}
+	return at + 1
+}
+
 // reach returns the vertex of topic and makes it if need be. The caller must
 // occupy it.
 func (t *tree) reach(topic []byte) uint32 {

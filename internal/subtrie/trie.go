@@ -19,6 +19,8 @@ type Trie[P comparable] struct {
 	latest  P            // the peer that was asked for last: most come in runs
 	number  uint32       // of latest
 	current bool         // latest has that number
+
+	changes uint64 // that Changes counts
 }
 
 // peer is one peer and the topics it holds.
@@ -140,7 +142,7 @@ func (t *Trie[P]) leave(number uint32) {
 	delete(t.numbers, t.peers[number].name)
 	t.peers[number] = peer[P]{}
 	if len(t.numbers) == 0 {
-		*t = Trie[P]{topics: t.topics} // a map does not shrink by itself
+		*t = Trie[P]{topics: t.topics, changes: t.changes} // a map does not shrink by itself
 		return
 	}
 	t.free = append(t.free, number)
@@ -161,6 +163,7 @@ func (t *Trie[P]) Add(topic []byte, p P) (first bool, fresh bool) {
 	} else if v.occupied && t.slotOf(at, v, number) >= 0 {
 		return false, false
 	}
+	t.changes++
 	mine := &t.peers[number]
 	first = !v.occupied
 	index := t.push(v, holder{peer: number, slot: uint32(mine.list.count)})
@@ -219,6 +222,7 @@ func (t *Trie[P]) slotOf(at uint32, v *vertex, number uint32) int {
 // drop removes the subscription in that slot of a peer's list and says whether it
 // was its topic's last. The last entry of each list fills the gap.
 func (t *Trie[P]) drop(number uint32, slot int) (last bool) {
+	t.changes++
 	list := &t.peers[number].list
 	leaving := *list.at(uint32(slot))
 	last = t.cut(t.topics.vertices.at(leaving.at), leaving.index)
@@ -278,9 +282,14 @@ func (t *Trie[P]) Match(topic []byte, visit func(P)) {
 	}
 }
 
-// AppendMatches appends to dst whom Match would visit.
-func (t *Trie[P]) AppendMatches(topic []byte, dst []P) []P {
-	for v, rest := t.topics.begin(topic); v != nil; v, rest = t.topics.next(v, rest) {
+// AppendMatches appends to dst whom Match would visit. depth is how much of topic that depends on: until the next change, all
+// that begin with the same so many bytes match the same. It is -1 if that is not known.
+func (t *Trie[P]) AppendMatches(topic []byte, dst []P) (matches []P, depth int) {
+	v, rest := t.topics.begin(topic)
+	if v == nil {
+		return dst, -1
+	}
+	for {
 		switch {
 		case !v.occupied:
 		case !v.shared():
@@ -290,9 +299,16 @@ func (t *Trie[P]) AppendMatches(topic []byte, dst []P) []P {
 				dst = append(dst, t.peers[h.peer].name)
 			}
 		}
+		below, left := t.topics.next(v, rest)
+		if below == nil {
+			return dst, t.topics.depth(v, topic, rest)
+		}
+		v, rest = below, left
 	}
-	return dst
 }
+
+// Changes returns a number that is another one after each Add and each removal that changed something.
+func (t *Trie[P]) Changes() uint64 { return t.changes }
 
 // Len is the number of topics p holds.
 func (t *Trie[P]) Len(p P) int {

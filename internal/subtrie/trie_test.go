@@ -72,7 +72,11 @@ func newPair(t testing.TB) *pair { return &pair{t: t, want: model{}} }
 
 func (b *pair) add(topic string, p int) {
 	b.t.Helper()
+	before := b.trie.Changes()
 	first, fresh := b.trie.Add([]byte(topic), p)
+	if changed := b.trie.Changes() != before; changed != fresh {
+		b.t.Fatalf("Add(%.40q, %d) is a change: %v", topic, p, changed)
+	}
 	if wantFirst, wantFresh := b.want.add(topic, p); first != wantFirst || fresh != wantFresh {
 		b.t.Fatalf("Add(%.40q, %d) = %v, %v; want %v, %v", topic, p, first, fresh, wantFirst, wantFresh)
 	}
@@ -80,7 +84,11 @@ func (b *pair) add(topic string, p int) {
 
 func (b *pair) remove(topic string, p int) {
 	b.t.Helper()
+	before := b.trie.Changes()
 	last, held := b.trie.Remove([]byte(topic), p)
+	if changed := b.trie.Changes() != before; changed != held {
+		b.t.Fatalf("Remove(%.40q, %d) is a change: %v", topic, p, changed)
+	}
 	if wantLast, wantHeld := b.want.remove(topic, p); last != wantLast || held != wantHeld {
 		b.t.Fatalf("Remove(%.40q, %d) = %v, %v; want %v, %v", topic, p, last, held, wantLast, wantHeld)
 	}
@@ -113,7 +121,7 @@ func (b *pair) match(topic string) {
 	b.t.Helper()
 	var got []int
 	b.trie.Match([]byte(topic), func(p int) { got = append(got, p) })
-	appended := b.trie.AppendMatches([]byte(topic), nil)
+	appended, depth := b.trie.AppendMatches([]byte(topic), nil)
 	if !slices.Equal(got, appended) {
 		b.t.Fatalf("Match(%.40q) visits %v, AppendMatches gives %v", topic, got, appended)
 	}
@@ -121,6 +129,13 @@ func (b *pair) match(topic string) {
 	want := b.want.matches(topic)
 	if !slices.Equal(got, want) {
 		b.t.Fatalf("Match(%.40q) visits %v, want %v", topic, got, want)
+	}
+	if depth >= 0 {
+		for _, tail := range []string{"", "A", "B", "AB", "\x00", "\xff"} {
+			if others := b.want.matches(topic[:depth] + tail); !slices.Equal(others, want) {
+				b.t.Fatalf("%.40q matches %v by its first %d bytes, but with %q behind them %v", topic, want, depth, tail, others)
+			}
+		}
 	}
 	if n := b.trie.Count([]byte(topic)); n != len(slices.Compact(want)) {
 		b.t.Fatalf("Count(%.40q) = %d, want %d", topic, n, len(slices.Compact(want)))
@@ -270,8 +285,8 @@ func checkEdges(t testing.TB, tree *tree, number uint32) (below []uint32) {
 // checkEmpty proves that nothing is left of what was removed.
 func checkEmpty(t testing.TB, trie *Trie[int]) {
 	t.Helper()
-	if !reflect.DeepEqual(trie, &Trie[int]{}) {
-		t.Fatalf("trie without subscriptions is not the zero value: %+v", trie)
+	if !reflect.DeepEqual(trie, &Trie[int]{changes: trie.changes}) {
+		t.Fatalf("trie without subscriptions is not the zero value but for its changes: %+v", trie)
 	}
 }
 
