@@ -48,6 +48,7 @@ type plan struct {
 	frames  int         // of the message
 	again   bool        // to the same pipes as the last message, and all of them have room
 	whole   bool        // no pipe was left out because it is full
+	marked  int         // lower bound on bytes that the pipes were asked with
 	targets []*pipe.End // none: it is dropped
 	single  [1]*pipe.End
 	head    []byte // whole frames in front, in wire form

@@ -22,7 +22,7 @@ type broadcast struct {
 	room      int // messages and bytes that fit into every pipe
 	roomBytes int
 	engaged   bool // all drainers ask
-	burst     int  // messages in a row that found no drainer asleep
+	burst     int  // messages in a row that found no drainer asleep, or since they ask
 }
 
 const (
@@ -41,7 +41,7 @@ func (w *broadcast) takes(n int) bool { return w.whole && w.room > 0 && w.roomBy
 // add encodes a message and publishes it, now or later.
 func (w *broadcast) add(shared *pipe.Encoder, p *plan, frames [][]byte) {
 	if !p.again {
-		w.ends, w.whole, w.marked = append(w.ends[:0], p.targets...), p.whole, p.byteMark()
+		w.ends, w.whole, w.marked = append(w.ends[:0], p.targets...), p.whole, p.marked
 	}
 	c, from, to := shared.Encode(p.head, frames, w.renew)
 	if w.messages == 0 {
@@ -118,7 +118,11 @@ func (w *broadcast) asked(q *pipe.Queue) {
 		w.publish()
 	} else if queued, _ := q.Queued(); w.messages > 0 || queued == 0 {
 		w.publish()
-		w.disengage(-calmMessages)
+		if w.burst >= calmMessages {
+			w.disengage(0)
+		} else {
+			w.disengage(-calmMessages)
+		}
 	}
 }
 

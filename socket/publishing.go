@@ -106,12 +106,15 @@ func (p *publishing) choose(to *plan, first []byte, n int) error {
 		return nil
 	}
 	p.base.wide.end()
+	if p.base.options.PubNoDrop {
+		to.marked = to.byteMark()
+	}
 	matches := p.fanout.Match(first)
 	fits := matches[:0]
 	for _, e := range matches {
 		switch {
 		case p.base.options.PubNoDrop:
-			if !e.Out.Fits(n, to.byteMark()) {
+			if !e.Out.Fits(n, to.marked) {
 				to.to(e)
 				return errFull
 			}

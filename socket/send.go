@@ -121,7 +121,7 @@ func (b *base) place(ctx context.Context, frames [][]byte, how manner) error {
 		}
 		p := &b.plan
 		p.how, p.only, p.frames, p.head, p.skip, p.targets = how, false, len(frames), nil, 0, nil
-		p.again, p.whole = false, false
+		p.again, p.whole, p.marked = false, false, 0
 		err := b.pattern.choose(p, frames[0], n)
 		if err == nil {
 			b.deliver(p, frames)
