@@ -17,8 +17,9 @@ import (
 // written. When one of them changes: see whether the model still does what it does, then change the line here.
 func followed() map[string]map[string]string {
 	return map[string]map[string]string{
-		"../pipe": followedInPipe(),
-		".":       followedHere(),
+		"../pipe":   followedInPipe(),
+		"../ioloop": followedInLoop(),
+		".":         followedHere(),
 	}
 }
 
@@ -30,6 +31,7 @@ func accesses() []string {
 		"tryEnd", "fail", "takeWriting", "handOver", "leaveWriting", "leaveReading", "writeFailed", "drain", "read", "rest", "idle",
 		"wait", "pause", "lost", "finish", "retry", "dial", "carry", "settle", "begun", "Rewind", "Ended", "Detach", "take", "Gather",
 		"Advance", "giveBack", "Repay", "Owes", "refresh", "fits", "hold",
+		"ready", "awaited", "mayLeave", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block",
 	}
 }
 
@@ -118,6 +120,23 @@ func followedInPipe() map[string]string {
 		"*Queue.Settle":      "q.Repay()",
 		"*Queue.expect":      "q.starved.Load()",
 		"*Queue.Repay":       "q.giveBack()",
+	}
+}
+
+func followedInLoop() map[string]string {
+	return map[string]string{
+		"*Loop.stop":      "l.stopping.Store(true); l.poll.interrupt(); l.token.CompareAndSwap(false, true); l.poll.interrupt()",
+		"*Loop.stand":     "l.stopping.Load(); l.token.CompareAndSwap(false, true); l.once(nil); l.stopping.Load(); l.mayLeave(); l.once(nil); l.token.Store(false); l.awaited(); l.stayAway(pause)",
+		"*Loop.mayLeave":  "l.asker.Load(); w.ready(); l.parked.Load()",
+		"*Loop.stayAway":  "l.stopping.Load(); l.leads.Load(); l.leads.Load(); l.missed.Store(true); l.token.Load(); l.missed.Store(false)",
+		"*Loop.lead":      "l.token.CompareAndSwap(false, true); l.leads.Add(1); w.leads.Store(l); w.ready(); l.stopping.Load(); l.once(w); w.leads.Store(nil); w.ready(); l.token.Store(false); l.awaited(); l.missed.Load(); l.stopping.Load()",
+		"*Loop.park":      "l.parked.Load(); l.asker.CompareAndSwap(nil, w); l.parked.Add(1); l.token.Load()",
+		"*Loop.unpark":    "l.parked.Add(-1); l.asker.CompareAndSwap(w, nil)",
+		"*Loop.awaited":   "l.asker.Load(); w.ready(); l.parked.Load()",
+		"*Loop.once":      "l.asleep.Store(true); l.stopping.Load(); l.poll.park(); w.ready(); l.block(w); l.asleep.Store(false); l.poll.serve(n, w != nil)",
+		"*Loop.interrupt": "l.asleep.Load(); l.asleep.CompareAndSwap(true, false); l.poll.interrupt()",
+		"*Waiter.Wake":    "w.done.Store(true); w.leads.Load(); l.interrupt()",
+		"*Waiter.Wait":    "l.lead(ctx, w); l.park(w); l.unpark(w)",
 	}
 }
 
