@@ -69,7 +69,9 @@ func (b *base) Peers() []Peer {
 		}
 		p := Peer{Endpoint: m.endpoint, Identity: bytes.Clone(identity), State: m.state, Err: m.err}
 		p.SendQueue, _ = m.end.Out.Queued()
-		p.RecvQueue = m.end.In.Waiting()
+		if b.traits.subscribable || m.end.InSlot >= 0 { // what has just been published, TryRecv does not find yet
+			p.RecvQueue = m.end.In.Waiting()
+		}
 		peers = append(peers, p)
 	}
 	return peers
