@@ -177,14 +177,18 @@ func (b *base) WaitConnected(ctx context.Context) error {
 				return false, m.err
 			}
 			all = false
-			if m.err != nil {
-				last = fmt.Errorf("socket: %s: %w", m.endpoint, m.err)
+			switch {
+			case m.err == nil:
+			case errors.As(m.err, new(*ProtocolError)): // it names the endpoint
+				last = m.err
+			default:
+				last = operationError("connect", m.endpoint, m.err)
 			}
 		}
 		return all, nil
 	})
 	if err != nil && err == ctx.Err() && last != nil {
-		return errors.Join(err, last)
+		return fmt.Errorf("%w: %w", err, last)
 	}
 	return err
 }

@@ -122,8 +122,8 @@ func TestWaitConnected(t *testing.T) {
 		case "ipc":
 			s.is("WaitConnected", err, syscall.ENOENT)
 		}
-		if s.scheme != "inproc" && (err == nil || !strings.Contains(err.Error(), endpoints[1])) {
-			s.Errorf("%v does not name %s", err, endpoints[1])
+		if s.scheme != "inproc" && (err == nil || strings.Count(err.Error(), endpoints[1]) != 1 || strings.Contains(err.Error(), "\n")) {
+			s.Errorf("%v does not name %s once, in one line", err, endpoints[1])
 		}
 		waited := make(chan error, 1)
 		go func() { waited <- push.WaitConnected(s.ctx) }()
