@@ -15,7 +15,8 @@ import (
 var (
 	// At Send and Recv.
 
-	// ErrState says that the call is out of turn: a second request before the reply, or a reply without a request.
+	// ErrState says that the call is out of turn: a second request before the reply, a reply without a request, or an
+	// Unsubscribe without a Subscribe.
 	ErrState = errors.New("socket: call out of turn")
 	// ErrWouldBlock says that TrySend found no room, or TryRecv no message.
 	ErrWouldBlock = errors.New("socket: would block")
@@ -87,6 +88,9 @@ type LostError struct {
 
 // Error tells how many.
 func (e *LostError) Error() string {
+	if e.Messages == 1 {
+		return "socket: 1 message was not handed over"
+	}
 	return fmt.Sprintf("socket: %d messages were not handed over", e.Messages)
 }
 

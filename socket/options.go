@@ -42,7 +42,7 @@ type Options struct {
 	// at 512 KiB already. Default 64 MiB; Unlimited.
 	QueueBytes int
 	// MessageBytes bounds the frames of one message together. Sending more is ErrTooLarge; a peer that sends more is
-	// dropped. Default 64 MiB; Unlimited.
+	// dropped. Default 64 MiB; Unlimited. A command of the protocol, other than a subscription, may have 4 KiB.
 	MessageBytes int
 	// MessageFrames bounds the frames of one message, in the same way. Default 4096; Unlimited.
 	MessageFrames int
@@ -59,8 +59,9 @@ type Options struct {
 	// turn.
 	ReconnectMin, ReconnectMax time.Duration
 
-	// HeartbeatInterval is how often a peer is pinged. Default: never. A PING waits behind what the peer has not read: a peer
-	// that reads slowly, and does not ping in turn, looks dead when HeartbeatTimeout is shorter than that takes.
+	// HeartbeatInterval is how often a peer is pinged. Default: never. A PING goes before what is queued here, but behind what
+	// the systems on both sides hold, which a peer with a full queue does not read: one that takes longer for that than
+	// HeartbeatTimeout, and does not ping in turn, looks dead. Give both sides an interval.
 	HeartbeatInterval time.Duration
 	// HeartbeatTimeout is how long after an unanswered PING a silent peer is given up. Default: HeartbeatInterval.
 	HeartbeatTimeout time.Duration

@@ -175,13 +175,13 @@ func TestRouterHandover(t *testing.T) {
 		t.Run(fmt.Sprint(handover), func(t *testing.T) {
 			overAll(t, func(s *scene) {
 				router := open(s, socket.NewRouter, socket.Options{RouterHandover: handover})
-				first := open(s, socket.NewDealer, named("name", hasty()))
+				options := named("name", hasty())
+				options.ReconnectMin = patience // the loser stays away
+				first := open(s, socket.NewDealer, options)
 				endpoint := s.link(router, first)
 				s.send(first, "first")
 				s.want(router, "name", "first")
 
-				options := named("name", hasty())
-				options.ReconnectMin = patience // the loser stays away
 				second := open(s, socket.NewDealer, options)
 				winner := first
 				if handover {

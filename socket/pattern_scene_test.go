@@ -101,7 +101,7 @@ func (s *scene) eventually(what string, done func() bool) {
 	sockettest.Until(s.T, what, done)
 }
 
-// open makes a socket in the scene's context.
+// open makes a socket in the scene's context, one that comes back soon, unless the test has another wish.
 func open[S any](s *scene, create func(*socket.Options) (S, error), options ...socket.Options) S {
 	s.Helper()
 	var o socket.Options
@@ -109,6 +109,9 @@ func open[S any](s *scene, create func(*socket.Options) (S, error), options ...s
 		o = options[0]
 	}
 	o.Context = s.context
+	if o.ReconnectMin == 0 {
+		o.ReconnectMin = time.Millisecond
+	}
 	made, err := create(&o)
 	if err != nil {
 		s.Fatal(err)

@@ -70,7 +70,9 @@ func (b *base) Peers() []Peer {
 		}
 		p := Peer{Endpoint: m.endpoint, Identity: bytes.Clone(identity), State: m.state, Err: m.err}
 		p.SendQueue, _ = m.end.Out.Queued()
-		p.RecvQueue = m.end.In.Waiting()
+		if b.traits.subscribable || m.end.InSlot >= 0 { // what has just been published, TryRecv does not find yet
+			p.RecvQueue = m.end.In.Waiting()
+		}
 		peers = append(peers, p)
 	}
 	return peers
@@ -176,14 +178,18 @@ func (b *base) WaitConnected(ctx context.Context) error {
 				return false, m.err
 			}
 			all = false
-			if m.err != nil {
-				last = fmt.Errorf("socket: %s: %w", m.endpoint, m.err)
+			switch {
+			case m.err == nil:
+			case errors.As(m.err, new(*ProtocolError)): // it names the endpoint
+				last = m.err
+			default:
+				last = operationError("connect", m.endpoint, m.err)
 			}
 		}
 		return all, nil
 	})
 	if err != nil && err == ctx.Err() && last != nil {
-		return errors.Join(err, last)
+		return fmt.Errorf("%w: %w", err, last)
 	}
 	return err
 }

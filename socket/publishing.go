@@ -155,8 +155,11 @@ func (p *publishing) listen(q *pipe.Queue) {
 // hearMax is how many messages of one peer are heard in one go; senders and other peers get their turn in between.
 const hearMax = 1024
 
-// hear takes in what a peer has sent.
+// hear takes in what a peer has sent. What is left when the socket is closed is for nobody.
 func (p *publishing) hear(e *pipe.End) {
+	if p.base.closed.Load() {
+		return
+	}
 	q := e.In
 	for heard := 0; heard < hearMax; {
 		encoded := q.Front()

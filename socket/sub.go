@@ -2,6 +2,8 @@
 
 package socket
 
+import "fmt"
+
 // Sub receives the messages that begin with a topic it has subscribed to, one from each peer in turn (RFC 29). Peers: PUB,
 // XPUB. Without a subscription it receives nothing. While more than RecvHWM wait to be received its peers are not read,
 // which makes them, not this socket, drop what is too much.
@@ -50,4 +52,10 @@ type subscription struct{ pattern *subscribing }
 func (s subscription) Subscribe(topic string) error { return s.pattern.change(true, topic) }
 
 // Unsubscribe takes back one Subscribe. ErrState if there was none.
-func (s subscription) Unsubscribe(topic string) error { return s.pattern.change(false, topic) }
+func (s subscription) Unsubscribe(topic string) error {
+	err := s.pattern.change(false, topic)
+	if err == ErrState {
+		return fmt.Errorf("socket: there is no subscription to %.100q: %w", topic, err)
+	}
+	return err
+}

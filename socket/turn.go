@@ -112,6 +112,13 @@ func (t *turn) read() {
 	for _, l := range mail {
 		t.handle(l)
 	}
+	if cap(mail) > lettersKept {
+		t.spare = nil
+		return
+	}
 	clear(mail)
 	t.spare = mail[:0]
 }
+
+// lettersKept is how large a mailbox may be to be used again: that of a crowd's coming and going is not kept.
+const lettersKept = 256

@@ -151,36 +151,29 @@ func TestConformanceA10(t *testing.T) {
 		{wireJoin(sockettest.Greeting(1), wireReady("PUSH")[:9]), wireJoin(wireOwnGreeting(), wireReady("PULL"))},
 	}
 	deadline := func(o *socket.Options) { o.HandshakeTimeout = 200 * time.Millisecond }
-	check := func(t *testing.T, s wireSocket, peer func() *sockettest.Raw) {
-		var peers []*sockettest.Raw
-		for _, c := range cases {
-			raw := peer()
-			raw.Write(c.says)
-			peers = append(peers, raw)
-		}
-		for i, raw := range peers {
-			wireDropped(t, s, raw, cases[i].hears, "handshake timeout")
-		}
-	}
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {
-		t.Run("bound", func(t *testing.T) {
-			s := wireBound(t, endpoint, "PULL", deadline)
-			check(t, s, func() *sockettest.Raw { return wireDial(t, s) })
-			sockettest.Until(t, "peers gone", func() bool { return len(s.Peers()) == 0 })
-			if got := s.Stats().ProtocolErrors["handshake timeout"]; got != uint64(len(cases)) {
-				t.Errorf("%d timeouts", got)
+		bound, connected := wireBound(t, endpoint, "PULL", deadline), wireOpen(t, "PULL", deadline)
+		var atBound, atConnected []*sockettest.Raw
+		for _, c := range cases {
+			raw := wireDial(t, bound)
+			raw.Write(c.says)
+			atBound = append(atBound, raw)
+			l := sockettest.Listen(t, endpoint)
+			if err := connected.Connect(l.Endpoint()); err != nil {
+				t.Fatal(err)
 			}
-		})
-		t.Run("connected", func(t *testing.T) {
-			s := wireOpen(t, "PULL", deadline)
-			check(t, s, func() *sockettest.Raw {
-				l := sockettest.Listen(t, endpoint)
-				if err := s.Connect(l.Endpoint()); err != nil {
-					t.Fatal(err)
-				}
-				return l.Accept()
-			})
-		})
+			raw = l.Accept()
+			raw.Write(c.says)
+			atConnected = append(atConnected, raw)
+		}
+		for i, c := range cases {
+			wireDropped(t, bound, atBound[i], c.hears, "handshake timeout")
+			wireDropped(t, connected, atConnected[i], c.hears, "handshake timeout")
+		}
+		sockettest.Until(t, "peers gone", func() bool { return len(bound.Peers()) == 0 })
+		if got := bound.Stats().ProtocolErrors["handshake timeout"]; got != uint64(len(cases)) {
+			t.Errorf("%d timeouts", got)
+		}
 	})
 }
 

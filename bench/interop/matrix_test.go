@@ -29,7 +29,7 @@ func TestEveryPairWithPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkNoGoroutine(t)
-	runMatrix(t, newPython, samples([]int{0, 1, 255, 256, 65536, mebi}))
+	runMatrix(t, newPython, samples([]int{0, 1, 255, 256, 65536, mebi, 16 * mebi}))
 }
 
 // A sample is one message of the matrix.

@@ -304,18 +304,27 @@ func TestConnecterMayStartFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint := endpoints(t)[1]
-	pushing, err := duel.Start(t.Context(), probe, "thr-push", "-connect", endpoint, "-size", "10", "-count", "5000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := runAlone(t.Context(), probe, "thr-pull -size 10 -count 5000 -bind "+endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkReport(t, output, "thr-pull", endpoint)
-	if output, err := pushing.Wait(); err != nil || len(output) > 0 {
-		t.Errorf("thr-push: %q, %v", output, err)
+	for _, duo := range append(commonDuos(), duo{"conns-router", "conns-dealer", "-count 20", ""}) {
+		t.Run(duo.connecter, func(t *testing.T) {
+			binding, connecting := duo.commands(probe, probe, endpoints(t)[1])
+			first, err := duel.Start(t.Context(), connecting[0], slices.Insert(connecting[1:], 1, "-connect", binding[3])...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fromBinder, err := runAlone(t.Context(), probe, strings.Join(binding[1:], " "))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fromConnecter, err := first.Wait()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keys()[duo.connecter] != nil {
+				checkReport(t, fromConnecter, duo.connecter, binding[3])
+			} else {
+				checkReport(t, fromBinder, duo.binder, "")
+			}
+		})
 	}
 }
 

@@ -57,7 +57,7 @@ func readTree(t *testing.T) tree {
 		if entry.IsDir() && entry.Name() == ".git" {
 			return filepath.SkipDir
 		}
-		if !entry.Type().IsRegular() || entry.Name() == ".git" { // of a second work tree
+		if !entry.Type().IsRegular() || entry.Name() == ".git" { // a file in a linked work tree
 			return nil
 		}
 		relative, err := filepath.Rel(top, name)

@@ -21,10 +21,10 @@ type Loop struct {
 
 	token    atomic.Bool
 	asleep   atomic.Bool            // the token holder is about to block, or does
-	asker    atomic.Pointer[Waiter] // wants to lead next time
+	asker    atomic.Pointer[Waiter] // waits without leading, alone, and wants to lead next time
 	missed   atomic.Bool            // the standby wants to know when the leader leaves
 	leads    atomic.Int64           // so far
-	parked   atomic.Int32           // goroutines that wait for what this loop brings
+	parked   atomic.Int32           // other goroutines that wait for what this loop brings
 	stopping atomic.Bool
 
 	recall   chan struct{}     // cap 1: the standby shall come back
@@ -68,11 +68,14 @@ func (l *Loop) stand() {
 	for !l.stopping.Load() {
 		if l.token.CompareAndSwap(false, true) {
 			l.poll.nest(true)
-			for !l.stopping.Load() && !l.mayLeave() {
+			for l.once(nil); !l.stopping.Load() && !l.mayLeave(); {
 				l.once(nil)
 			}
 			l.poll.nest(false)
 			l.token.Store(false)
+			if l.awaited() { // who has just come saw the token taken
+				continue
+			}
 		}
 		l.stayAway(pause)
 	}
@@ -82,11 +85,7 @@ func (l *Loop) stand() {
 // waits.
 func (l *Loop) mayLeave() bool {
 	w := l.asker.Load()
-	if w == nil || !w.ready() || l.parked.Load() > 1 {
-		return false
-	}
-	l.asker.CompareAndSwap(w, nil)
-	return true
+	return w != nil && w.ready() && l.parked.Load() == 0
 }
 
 // stayAway returns when the loop has had no leader for a while, or somebody waits on it while it has none.
@@ -113,9 +112,6 @@ func (l *Loop) stayAway(pause *time.Timer) {
 // lead runs the loop until w is woken, or for as long as something comes. It reports false if w was not woken.
 func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 	if !l.token.CompareAndSwap(false, true) {
-		if l.parked.Load() == 0 {
-			l.asker.Store(w) // next time
-		}
 		return false
 	}
 	l.leads.Add(1)
@@ -126,25 +122,38 @@ func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 	}
 	w.leads.Store(nil)
 	woken := w.ready()
-	if !woken {
-		l.asker.Store(w) // the standby does the long wait; next time
-	}
 	l.token.Store(false)
-	if !woken || l.parked.Load() > 0 || l.missed.Load() || l.stopping.Load() {
+	if l.awaited() || l.missed.Load() || l.stopping.Load() {
 		hint(l.recall)
 	}
-	return woken
+	return woken // if not, the standby does the long wait
 }
 
-// park counts a goroutine that waits without leading, and makes sure that somebody runs the loop.
-func (l *Loop) park() {
-	l.parked.Add(1)
+// park notes a goroutine that waits without leading, and makes sure that somebody runs the loop.
+func (l *Loop) park(w *Waiter) {
+	if l.parked.Load() > 0 || !l.asker.CompareAndSwap(nil, w) {
+		l.parked.Add(1)
+		w.counted = true
+	}
 	if !l.token.Load() {
 		hint(l.recall)
 	}
 }
 
-func (l *Loop) unpark() { l.parked.Add(-1) }
+func (l *Loop) unpark(w *Waiter) {
+	if w.counted {
+		l.parked.Add(-1)
+		w.counted = false
+		return
+	}
+	l.asker.CompareAndSwap(w, nil)
+}
+
+// awaited reports whether anybody waits without leading, and has not been woken yet as far as is known.
+func (l *Loop) awaited() bool {
+	w := l.asker.Load()
+	return w != nil && !w.ready() || l.parked.Load() > 0
+}
 
 // once serves what is ready, or waits for something to be. The token is held. w is nil for the standby. It reports false
 // to a leader for whom nothing came.

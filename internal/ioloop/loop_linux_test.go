@@ -19,9 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience bounds every wait for something that must happen.
-const patience = 10 * time.Second
-
 // until waits for a condition that nobody announces.
 func until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
@@ -240,10 +237,10 @@ func TestWakeAtAnyMoment(t *testing.T) {
 		case 2:
 			runtime.Gosched()
 		case 3:
-			until(t, "the waiter sleeps", func() bool { return w.leads.Load() != nil || l.parked.Load() > 0 })
+			until(t, "the waiter sleeps", func() bool { return w.leads.Load() != nil || l.awaited() })
 		}
 		if i%10 == 9 { // long enough for a leader to give up
-			until(t, "the waiter is parked", func() bool { return l.parked.Load() > 0 })
+			until(t, "the waiter is parked", l.awaited)
 		}
 		w.Wake()
 		if err := within(t, "wake", result); err != nil {
@@ -324,7 +321,7 @@ func TestWaitersServeEachOther(t *testing.T) {
 			results[i] = wait(context.Background(), w, l)
 		}
 		if round%3 == 0 {
-			until(t, "others are parked", func() bool { return l.parked.Load() >= count-1 })
+			until(t, "others are parked", func() bool { return l.parked.Load() >= count-2 && l.awaited() })
 		}
 		for k := range count {
 			i := (round + k) % count
@@ -507,6 +504,7 @@ func TestSlotsAreReused(t *testing.T) {
 	}
 	until(t, "the new stream is known", func() bool { return second.count("writable") == 1 })
 	until(t, "the token is ours", func() bool { return l.token.CompareAndSwap(false, true) || !nudge(l) })
+	l.asker.Store(nil)
 	l.poll.events[0] = unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: int32(old.slot), Pad: old.serial}
 	l.poll.serve(1, false)
 	l.token.Store(false)

@@ -19,6 +19,7 @@ type Waiter struct {
 	leads atomic.Pointer[Loop]
 	spins atomic.Bool
 
+	counted      bool              // in Loop.parked
 	polls        bool              // this wait may poll
 	paid, inVain bool              // and that came out
 	runnable     [1]metrics.Sample // sleeper
@@ -83,8 +84,8 @@ func (w *Waiter) Wait(ctx context.Context, l *Loop) error {
 		return nil
 	}
 	if l != nil {
-		l.park()
-		defer l.unpark()
+		l.park(w)
+		defer l.unpark(w)
 	} else if w.polls && w.Poll >= 0 && w.spin() {
 		return nil
 	}

@@ -2,7 +2,11 @@
 
 package route
 
-import "github.com/zwire-mq/zwire/internal/pipe"
+import (
+	"slices"
+
+	"github.com/zwire-mq/zwire/internal/pipe"
+)
 
 // FairQueue takes one message from each pipe in turn among those that have any (RFC 28 to 31). The zero value is ready.
 // It drains the In of its ends: a queue is in state Draining exactly while it is listed. It uses InSlot.
@@ -92,11 +96,11 @@ func soon(q *pipe.Queue) bool {
 	return false
 }
 
-// remove keeps the order of the others.
+// remove keeps the order of the others. What may be the last reference to e goes with it.
 func (f *FairQueue) remove(e *pipe.End) {
 	i := e.InSlot
 	e.InSlot = -1
-	f.active = append(f.active[:i], f.active[i+1:]...)
+	f.active = slices.Delete(f.active, i, i+1)
 	for ; i < len(f.active); i++ {
 		f.active[i].InSlot = i
 	}

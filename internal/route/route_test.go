@@ -236,6 +236,11 @@ func TestFairQueueTakesOnePerPipe(t *testing.T) {
 			t.Errorf("end %d, found empty: state %d, slot %d", i, e.In.State(), e.InSlot)
 		}
 	}
+	for i, e := range f.active[:cap(f.active)] {
+		if e != nil {
+			t.Errorf("place %d keeps an end, and with it its socket, that is no longer listed", i)
+		}
+	}
 	arrive(ends[1], "b2")
 	p.list(t, &f)
 	if got := take(&f); got != "b2" {

@@ -17,16 +17,10 @@ import (
 // written. When one of them changes: see whether the model still does what it does, then change the line here.
 func followed() map[string]map[string]string {
 	return map[string]map[string]string{
-		"../pipe": followedInPipe(),
-		".":       followedHere(),
-		"../../socket": {
-			"*broadcast.add":       "w.publish()",
-			"*broadcast.publish":   "q.Publish(w.chunk, w.from, w.to, n); q.Claim(); q.Consumer.Ready(q, true); w.disengage(0); w.engage()",
-			"*broadcast.engage":    "e.Out.Engage(); w.disengage(0)",
-			"*broadcast.disengage": "e.Out.Disengage()",
-			"*broadcast.asked":     "w.publish(); q.Queued(); w.publish(); w.disengage(-calmMessages)",
-			"*broadcast.end":       "w.publish(); w.disengage(0)",
-		},
+		"../pipe":      followedInPipe(),
+		"../ioloop":    followedInLoop(),
+		".":            followedHere(),
+		"../../socket": followedInSocket(),
 	}
 }
 
@@ -39,6 +33,7 @@ func accesses() []string {
 		"wait", "pause", "lost", "finish", "retry", "dial", "carry", "settle", "begun", "Rewind", "Ended", "Detach", "take", "Gather",
 		"Advance", "giveBack", "Repay", "Owes", "refresh", "fits", "hold",
 		"Engage", "Disengage", "Publish", "publish", "engage", "disengage", "asked", "Asked", "Queued",
+		"ready", "awaited", "mayLeave", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block",
 	}
 }
 
@@ -108,6 +103,17 @@ func TestModelsFollowTheCode(t *testing.T) {
 	}
 }
 
+func followedInSocket() map[string]string {
+	return map[string]string{
+		"*broadcast.add":       "w.publish()",
+		"*broadcast.publish":   "q.Publish(w.chunk, w.from, w.to, n); q.Claim(); q.Consumer.Ready(q, true); w.disengage(0); w.engage()",
+		"*broadcast.engage":    "e.Out.Engage(); w.disengage(0)",
+		"*broadcast.disengage": "e.Out.Disengage()",
+		"*broadcast.asked":     "w.publish(); q.Queued(); w.publish(); w.disengage(0); w.disengage(-calmMessages)",
+		"*broadcast.end":       "w.publish(); w.disengage(0)",
+	}
+}
+
 func followedInPipe() map[string]string {
 	return map[string]string{
 		"*Queue.Claim":       "q.State(); q.Turn(Idle, Posted)",
@@ -129,6 +135,23 @@ func followedInPipe() map[string]string {
 		"*Queue.Settle":      "q.Repay()",
 		"*Queue.expect":      "q.starved.Load()",
 		"*Queue.Repay":       "q.giveBack()",
+	}
+}
+
+func followedInLoop() map[string]string {
+	return map[string]string{
+		"*Loop.stop":      "l.stopping.Store(true); l.poll.interrupt(); l.token.CompareAndSwap(false, true); l.poll.interrupt()",
+		"*Loop.stand":     "l.stopping.Load(); l.token.CompareAndSwap(false, true); l.once(nil); l.stopping.Load(); l.mayLeave(); l.once(nil); l.token.Store(false); l.awaited(); l.stayAway(pause)",
+		"*Loop.mayLeave":  "l.asker.Load(); w.ready(); l.parked.Load()",
+		"*Loop.stayAway":  "l.stopping.Load(); l.leads.Load(); l.leads.Load(); l.missed.Store(true); l.token.Load(); l.missed.Store(false)",
+		"*Loop.lead":      "l.token.CompareAndSwap(false, true); l.leads.Add(1); w.leads.Store(l); w.ready(); l.stopping.Load(); l.once(w); w.leads.Store(nil); w.ready(); l.token.Store(false); l.awaited(); l.missed.Load(); l.stopping.Load()",
+		"*Loop.park":      "l.parked.Load(); l.asker.CompareAndSwap(nil, w); l.parked.Add(1); l.token.Load()",
+		"*Loop.unpark":    "l.parked.Add(-1); l.asker.CompareAndSwap(w, nil)",
+		"*Loop.awaited":   "l.asker.Load(); w.ready(); l.parked.Load()",
+		"*Loop.once":      "l.asleep.Store(true); l.stopping.Load(); l.poll.park(); w.ready(); l.block(w); l.asleep.Store(false); l.poll.serve(n, w != nil)",
+		"*Loop.interrupt": "l.asleep.Load(); l.asleep.CompareAndSwap(true, false); l.poll.interrupt()",
+		"*Waiter.Wake":    "w.done.Store(true); w.leads.Load(); l.interrupt()",
+		"*Waiter.Wait":    "l.lead(ctx, w); l.park(w); l.unpark(w)",
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 //	explore_write_test.go    who writes a stream, and its end
 //	explore_read_test.go     who reads a stream
 //	explore_session_test.go  dial, carry, lost, Abort: one Ended
+//	explore_loop_test.go     ioloop: who runs the loop, the wait of who does not, its stop
 
 // op is one step of a process. It changes s and says where to go on.
 type op[S comparable] struct {

@@ -67,10 +67,17 @@ func (p *pulse) ping(l *link, ttlTenths uint16) {
 	}
 }
 
+// tick looks first for what has arrived: when the process has slept, this timer may go off before the loop has told.
 func (p *pulse) tick(l *link) {
+	native := l.stream.Inline()
+	if native {
+		l.Readable(false, false)
+	}
 	var dead error
 	p.with(l, func(now time.Time) {
-		if l.readState.Load() == readPaused { // it is we who do not listen
+		switch state := l.readState.Load(); {
+		case state == readPaused, // it is we who do not listen
+			native && state == reading: // there is something, and somebody else has come first
 			p.beat.Traffic(now)
 		}
 		var send bool

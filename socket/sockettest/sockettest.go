@@ -3,11 +3,12 @@
 // Package sockettest helps to test sockets from outside: over every transport ([Wire], [All]), for what they leave behind
 // ([Leak]), and against a scripted peer that speaks ZMTP octet by octet ([Dial], [Listen]). It shares no code with what it
 // tests. Everything fails the test itself, so it must be called from the test's own goroutine, and nothing takes more than
-// ten seconds.
+// ten seconds in which nothing happens.
 package sockettest
 
 import (
 	"crypto/rand"
+	"math"
 	"net"
 	"os"
 	"runtime"
@@ -72,12 +73,12 @@ func Leak(t testing.TB) {
 		if t.Failed() {
 			return // what failed half-way had no chance to tidy up
 		}
-		if !comesTrue(func() bool { return runtime.NumGoroutine() <= goroutines }) {
+		if _, ok := falls(goroutines, runtime.NumGoroutine); !ok {
 			stacks := make([]byte, 1<<20)
 			t.Errorf("%d goroutines at the start, %d at the end:\n%s", goroutines, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
 		}
-		if !comesTrue(func() bool { return openDescriptors() <= descriptors }) {
-			t.Errorf("%d descriptors at the start, %d at the end", descriptors, openDescriptors())
+		if open, ok := falls(descriptors, openDescriptors); !ok {
+			t.Errorf("%d descriptors at the start, %d at the end", descriptors, open)
 		}
 	})
 }
@@ -91,18 +92,39 @@ func openDescriptors() int {
 // Until waits for a condition that nobody announces, and fails the test if it does not come true in time.
 func Until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	if !comesTrue(condition) {
+	_, ok := falls(0, func() int {
+		if condition() {
+			return 0
+		}
+		return 1
+	})
+	if !ok {
 		t.Fatalf("%s: still not so after %v", what, patience)
 	}
 }
 
-func comesTrue(condition func() bool) bool {
+// UntilDown waits until a number that nobody announces is at most this, for as long as it goes down, however slow the machine
+// and however large the number; it fails the test if that stops for too long.
+func UntilDown(t testing.TB, what string, most int, number func() int) {
+	t.Helper()
+	if left, ok := falls(most, number); !ok {
+		t.Fatalf("%s: it is %d, and not less for %v", what, left, patience)
+	}
+}
+
+// falls returns the last look at a number, and whether it came down to most.
+func falls(most int, number func() int) (last int, ok bool) {
 	ticker := time.NewTicker(glance)
 	defer ticker.Stop()
-	for end := time.Now().Add(patience); !condition(); <-ticker.C {
-		if time.Now().After(end) {
-			return false
+	lowest, end := math.MaxInt, time.Time{}
+	for ; ; <-ticker.C {
+		if last = number(); last <= most {
+			return last, true
+		}
+		if now := time.Now(); last < lowest {
+			lowest, end = last, now.Add(patience)
+		} else if now.After(end) {
+			return last, false
 		}
 	}
-	return true
 }
