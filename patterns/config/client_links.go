@@ -76,26 +76,21 @@ func (c *Client) receive(at int, link *authorityLink) {
 		c.mu.Lock()
 		now := time.Now()
 		for _, m := range messages {
-			c.machine.Received(at, m.message, m.bytes, now)
+			c.machine.Received(at, m.Message, m.Bytes, now)
 		}
 		c.flushOpen()
 		c.mu.Unlock()
 	}
 }
 
-// received is a message and the length of its frame; no message if it could not be read.
-type received struct {
-	message wire.Message
-	bytes   int
-}
-
-func decode(batch []socket.Message) []received {
-	messages := make([]received, len(batch))
+// decode leaves out the message of what cannot be read.
+func decode(batch []socket.Message) []node.Published {
+	messages := make([]node.Published, len(batch))
 	for i, m := range batch {
 		frame := m.Frame(m.Len() - 1)
-		messages[i].bytes = len(frame)
+		messages[i].Bytes = len(frame)
 		if message, err := wire.Decode(frame); err == nil {
-			messages[i].message = message
+			messages[i].Message = message
 		}
 	}
 	return messages
@@ -232,10 +227,7 @@ func (c *Client) hear(f *feed) {
 			c.mu.Unlock()
 			return
 		}
-		now := time.Now()
-		for _, m := range messages {
-			c.machine.Published(m.message, m.bytes, now)
-		}
+		c.machine.Published(messages, time.Now())
 		c.flushOpen()
 		c.mu.Unlock()
 	}

@@ -75,6 +75,44 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestApplyAll: many records at once come to what they come to one after the other, and leave the state before alone.
+func TestApplyAll(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 2))
+	holds := func(tree string) bool { return tree != "b" }
+	for range 300 {
+		state := &State{}
+		for range 1 + random.IntN(4) {
+			before, next := state, state
+			var records []*Record
+			for range random.IntN(40) {
+				record := randomRecord(random, next)
+				records = append(records, record)
+				next = next.Apply(record, holds)
+			}
+			heads, digest := slices.Collect(state.Heads("")), state.Digest()
+			state = state.ApplyAll(records, holds)
+			if !slices.Equal(slices.Collect(state.Heads("")), slices.Collect(next.Heads(""))) || Changed(state, next, "") ||
+				state.Revision() != next.Revision() {
+				t.Fatalf("%d records: %v, want %v", len(records), slices.Collect(state.Heads("")), slices.Collect(next.Heads("")))
+			}
+			if trees, keys, bytes := state.Size(); fmt.Sprint(trees, keys, bytes) != fmt.Sprint(next.Size()) {
+				t.Fatal(trees, keys, bytes)
+			}
+			if !slices.Equal(heads, slices.Collect(before.Heads(""))) || before.digestOfEntries() != digest {
+				t.Fatal("the state before has changed")
+			}
+		}
+	}
+}
+
+// digestOfEntries does not rely on the sums.
+func (s *State) digestOfEntries() (sum Digest) {
+	for entry := range s.List("") {
+		sum = sum.Plus(entry.digest())
+	}
+	return sum
+}
+
 func checkContent(t *testing.T, state *State, plain naive) {
 	t.Helper()
 	for _, prefix := range []string{"", "a", "a/", "a-b/1", "b/", "c"} {

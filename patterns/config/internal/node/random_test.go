@@ -124,9 +124,10 @@ func (w *world) deliver() {
 		c.toNode = c.toNode[1:]
 		w.node.Received(way%2, message, 100, w.now)
 	case len(w.published) > 0:
-		next := w.published[0]
-		w.published = w.published[1:]
-		w.node.Published(next.message, next.bytes, w.now)
+		count := min(1+w.random.IntN(1+w.random.IntN(12)), len(w.published))
+		batch := w.published[:count]
+		w.published = w.published[count:]
+		w.node.Published(batch, w.now)
 	}
 }
 
