@@ -180,7 +180,8 @@ type Published struct {
 	Bytes   int
 }
 
-// Published takes messages that were there together, in order. Of what they lead to only the last revision becomes visible.
+// Published takes messages that were there together, in order. Of what they lead to only the last revision becomes visible. Of a
+// message of at most FrameReusedMax octets nothing is kept that refers to its frame.
 func (m *Machine) Published(messages []Published, now time.Time) {
 	if m.followed < 0 || m.config.Observer || len(messages) == 0 {
 		return

@@ -108,10 +108,10 @@ func (m *Machine) body(body *wire.Body, bytes int, now time.Time) {
 	m.kept.bodies[body.Head.Tree] = append(m.kept.bodies[body.Head.Tree], keptBody{body, bytes})
 }
 
-// detach copies values out of a frame that they would keep in memory for little.
+// detach copies values out of a frame that they would keep in memory for little, or that is used again.
 func detach(record *model.Record, frameBytes int) {
 	for i := range record.Ops {
-		if value := record.Ops[i].Value; len(value) < frameBytes/2 {
+		if value := record.Ops[i].Value; len(value) < frameBytes/2 || frameBytes <= FrameReusedMax {
 			record.Ops[i].Value = bytes.Clone(value)
 		}
 	}
