@@ -227,8 +227,8 @@ func (a *Authority) start() error {
 // listen makes the sockets.
 func (a *Authority) listen(id model.AuthorityID) error {
 	options := socket.Options{
-		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, MessageBytes: wire.FrameBytesMax + 1024,
-		RouterMandatory: true, RouterHandover: true, BusyPoll: socket.BusyPollNone,
+		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, QueueBytes: authorityQueueBytes,
+		MessageBytes: wire.FrameBytesMax + 1024, RouterMandatory: true, RouterHandover: true, BusyPoll: socket.BusyPollNone,
 	}
 	var err error
 	if a.router, err = socket.NewRouter(&options); err != nil {

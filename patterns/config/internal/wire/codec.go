@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
@@ -36,6 +37,8 @@ func framedBytes(m Message) int {
 	switch m := m.(type) {
 	case *Chunk:
 		return others + headsBytes(m.Heads) + entriesBytes(m.Entries) + recordsBytes(m.Records)
+	case EncodedChunk:
+		return others + headsBytes(m.Heads) + len(m.Encoded)
 	case *Install:
 		return others + headsBytes(m.Heads) + entriesBytes(m.Entries)
 	case *Records:
@@ -156,6 +159,13 @@ func DecodeEntry(frame []byte) (e model.Entry, err error) {
 		return model.Entry{}, err
 	}
 	return e, nil
+}
+
+// AppendEntries appends entries as a Chunk carries them.
+func AppendEntries(to []byte, entries []*model.Entry) []byte {
+	c := coder{bytes: slices.Grow(to, entriesBytes(entries)+lengthBytesMax)}
+	c.entries(&entries)
+	return c.bytes
 }
 
 // AppendHead appends a head as messages carry it.
