@@ -118,7 +118,7 @@ func (m *Machine) chunk(t *transfer) (c *wire.Chunk, encoded []byte, octets int)
 	c = &wire.Chunk{ID: t.id, Number: t.number, Epoch: t.epoch, From: t.from, Revision: t.state.Revision()}
 	if t.number == 0 {
 		for head := range t.state.Heads("") {
-			if t.prefix == "" || t.prefix == head.Tree+"/" { // of a part of a tree there is no digest
+			if model.Covers(t.prefix, head.Tree+"/") { // of a part of a tree there is no digest
 				c.Heads = append(c.Heads, head)
 			}
 		}

@@ -83,41 +83,53 @@ func (s *State) Digest(names ...string) (sum Digest) {
 	return sum
 }
 
-// List yields the entries whose keys begin with prefix, in the order of their trees and then of their keys; all of them for an
-// empty prefix.
+// List yields the entries that a prefix covers, in the order of their trees and then of their keys.
 func (s *State) List(prefix string) iter.Seq[*Entry] { return s.ListFrom(prefix, "") }
 
 // ListFrom is List from a key of it on.
 func (s *State) ListFrom(prefix, start string) iter.Seq[*Entry] {
+	if prefix == "" {
+		return s.listAll(start)
+	}
 	return func(yield func(*Entry) bool) {
-		start := start
-		for name, t := range s.trees.from(TreeOf(start)) { // a tree's name may come before another's whose keys come first
-			if !overlaps(name+"/", prefix) {
-				continue
+		t, _ := s.trees.get(TreeOf(prefix))
+		below := prefix
+		if below[len(below)-1] != '/' {
+			if entry, found := t.entries.get(prefix); found && start <= prefix && !yield(entry) {
+				return
 			}
-			for key, entry := range t.entries.from(max(prefix, start)) {
-				if !strings.HasPrefix(key, prefix) {
-					break
-				}
-				if !yield(entry) {
-					return
-				}
+			below += "/" // between the two there are other names
+		}
+		for key, entry := range t.entries.from(max(below, start)) {
+			if !strings.HasPrefix(key, below) || !yield(entry) {
+				return
 			}
-			start = ""
 		}
 	}
 }
 
-func overlaps(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
+func (s *State) listAll(start string) iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		from := start
+		for _, t := range s.trees.from(TreeOf(start)) { // a tree's name may come before another's whose keys come first
+			for _, entry := range t.entries.from(from) {
+				if !yield(entry) {
+					return
+				}
+			}
+			from = ""
+		}
+	}
+}
 
-// Diff yields what differs between two states among keys with a prefix: the old entry and the new one, nil where there is none.
+// Diff yields what differs between two states among keys that a prefix covers: the old entry and the new one, nil where there is none.
 // It takes time in proportion to what differs, if one state was made from the other.
 func Diff(old, new *State, prefix string) iter.Seq2[*Entry, *Entry] {
 	return func(yield func(*Entry, *Entry) bool) {
 		differ(old.trees, new.trees, func(oldTree, newTree *treap[tree]) bool {
 			return differ(entriesOf(oldTree), entriesOf(newTree), func(oldEntry, newEntry *treap[*Entry]) bool {
 				before, after := entryOf(oldEntry), entryOf(newEntry)
-				if !hasPrefix(before, after, prefix) || same(before, after) {
+				if !covers(prefix, before, after) || same(before, after) {
 					return true
 				}
 				return yield(before, after)
@@ -140,11 +152,11 @@ func entryOf(node *treap[*Entry]) *Entry {
 	return node.value
 }
 
-func hasPrefix(before, after *Entry, prefix string) bool {
+func covers(prefix string, before, after *Entry) bool {
 	if after == nil {
 		after = before
 	}
-	return strings.HasPrefix(after.Key, prefix)
+	return Covers(prefix, after.Key)
 }
 
 // same compares by revision: within one history a key is set once under each.
@@ -152,7 +164,7 @@ func same(before, after *Entry) bool {
 	return before == after || before != nil && after != nil && before.Revision == after.Revision && before.digest() == after.digest()
 }
 
-// Changed says whether any key with the prefix differs.
+// Changed says whether any key that the prefix covers differs.
 func Changed(old, new *State, prefix string) bool {
 	for range Diff(old, new, prefix) {
 		return true

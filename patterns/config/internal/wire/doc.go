@@ -61,7 +61,7 @@
 //	 5 Cancel    client to authority     ID n
 //	 6 Report    client to authority     Epoch epoch, Revision n, Digest digest
 //	 7 Propose   client to authority     Request n, Author s, Conditions [Condition], Ops [Op]
-//	 8 Rollback  client to authority     Request n, Author s, Revision n, Trees [s]
+//	 8 Rollback  client to authority     Request n, Author s, Revision n, Seen n, Trees [s]
 //	 9 Log       client to authority     Request n, From n, Max n
 //	10 Status    client to authority     Request n
 //	11 Wait      client to authority     ID n, Revision n, Nodes n

@@ -49,6 +49,7 @@ func (m *Rollback) fields(c *coder) {
 	c.number("Request", &m.Request)
 	c.word("Author", &m.Author, model.NameBytesMax)
 	c.number("Revision", &m.Revision)
+	c.number("Seen", &m.Seen)
 	c.trees("Trees", &m.Trees)
 }
 
