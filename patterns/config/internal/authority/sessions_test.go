@@ -258,6 +258,26 @@ func TestWaitAndStatus(t *testing.T) {
 	}
 }
 
+// TestAbsurdReports: a node that claims what nobody has is shown as it claims, unproved, and counts for nobody who waits.
+func TestAbsurdReports(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("w")
+	s.hello("n", "t0")
+	s.propose("w", 1, set("t0/a", "1"))
+	s.from("w", &wire.Report{Revision: 1, Digest: s.machine.ledger.state().Digest()})
+	for _, claim := range []uint64{2, 1 << 40, 1<<64 - 1} {
+		s.from("n", &wire.Report{Epoch: model.Epoch{Number: 9}, Revision: claim, Digest: s.machine.ledger.state().Digest("t0")})
+		s.from("w", &wire.Status{Request: claim})
+		if n := s.last("w").(*wire.Nodes).Nodes[0]; n.Session != "n" || n.Revision != claim || n.Proved || n.Lag != 0 {
+			t.Errorf("claims %d: %+v", claim, n)
+		}
+		s.from("w", &wire.Wait{ID: claim, Revision: 1})
+		if s.answered("w", claim) {
+			t.Errorf("who claims %d counts as having applied it", claim)
+		}
+	}
+}
+
 // TestSilentNodes: a wait for all does not wait for nodes that are not there, and the list keeps them for a while.
 func TestSilentNodes(t *testing.T) {
 	s := newScene(t, nil)
