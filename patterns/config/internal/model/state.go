@@ -161,7 +161,7 @@ func covers(prefix string, before, after *Entry) bool {
 
 // same compares by revision: within one history a key is set once under each.
 func same(before, after *Entry) bool {
-	return before == after || before != nil && after != nil && before.Revision == after.Revision && before.digest() == after.digest()
+	return before == after || before != nil && after != nil && before.Revision == after.Revision && before.sum == after.sum
 }
 
 // Changed says whether any key that the prefix covers differs.
@@ -301,13 +301,14 @@ func (c *changing) end(revision uint64) *State {
 }
 
 func (t *tree) count(entry *Entry) {
-	t.digest = t.digest.Plus(entry.digest())
+	entry.sum = entry.digest()
+	t.digest = t.digest.Plus(entry.sum)
 	t.keys++
 	t.bytes += len(entry.Key) + len(entry.Value)
 }
 
 func (t *tree) forget(entry *Entry) {
-	t.digest = t.digest.Minus(entry.digest())
+	t.digest = t.digest.Minus(entry.sum)
 	t.keys--
 	t.bytes -= len(entry.Key) + len(entry.Value)
 }

@@ -38,6 +38,8 @@ type Entry struct {
 	Revision uint64        `json:"revision"`        // of the transaction that set it
 	TTL      time.Duration `json:"ttl,omitempty"`   // in ns, how long it outlives its owner; 0: it is not ephemeral
 	Owner    string        `json:"owner,omitempty"` // of an ephemeral key, the session that set it; else empty
+
+	sum Digest // of all that, once it is part of a state
 }
 
 // Op sets a key, or deletes it.
