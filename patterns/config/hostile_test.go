@@ -4,6 +4,7 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -37,9 +38,16 @@ func newAttacker(t *testing.T, endpoint, identity string) *attacker {
 	return &attacker{t, dealer}
 }
 
+// patience is for megabytes under the race detector on a busy machine.
+func patience(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func (a *attacker) say(frames ...[]byte) {
 	a.t.Helper()
-	if err := a.dealer.Send(limit(a.t), socket.NewMessage(frames...)); err != nil {
+	if err := a.dealer.Send(patience(a.t), socket.NewMessage(frames...)); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -52,7 +60,7 @@ func (a *attacker) hello(session string) {
 func works(t *testing.T, c *Client, round int) {
 	t.Helper()
 	value := fmt.Sprint("round ", round)
-	if _, err := c.Set(limit(t), "web/works", []byte(value)); err != nil {
+	if _, err := c.Set(patience(t), "web/works", []byte(value)); err != nil {
 		t.Fatal(err)
 	}
 	if entry, err := c.Get("web/works"); err != nil || string(entry.Value) != value {
@@ -122,14 +130,16 @@ func TestHostileLoop(t *testing.T) {
 	a, endpoint := newCentre(t, func(o *AuthorityOptions) { o.ValueBytes = 8 << 20 })
 	c := mustDial(t, &Options{Authorities: []string{endpoint}, Trees: []string{"web"}})
 	defer c.Close()
-	for i := range 3 {
-		if _, err := c.Set(limit(t), fmt.Sprint("large/", i), bytes.Repeat([]byte("v"), 6<<20)); err != nil {
+	const large = 2 << 20
+	for i := range 6 {
+		if _, err := c.Set(patience(t), fmt.Sprint("large/", i), bytes.Repeat([]byte("v"), large)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	greedy := newAttacker(t, endpoint, "greedy")
 	greedy.hello("greedy")
-	for id := range uint64(100) {
+	const rounds = 100
+	for id := range uint64(rounds) {
 		greedy.say(wire.Encode(&wire.Sync{ID: 2*id + 1}))
 		greedy.say(wire.Encode(&wire.Read{ID: 2*id + 2}))
 		greedy.say(wire.Encode(&wire.More{ID: 2*id + 2, Chunks: 1 << 60}))
@@ -139,8 +149,9 @@ func TestHostileLoop(t *testing.T) {
 	}
 	works(t, c, 1000)
 	for _, peer := range a.router.Peers() {
-		if most := authorityQueueBytes / (6 << 20); string(peer.Identity) == "greedy" && peer.SendQueue > most+1 {
-			t.Errorf("%d messages of 6 MiB wait for a client that reads nothing, want %d", peer.SendQueue, most)
+		most := authorityQueueBytes/large + 2*rounds // what is refused has a short answer
+		if string(peer.Identity) == "greedy" && peer.SendQueue > most {
+			t.Errorf("%d messages wait for a client that reads nothing, want %d", peer.SendQueue, most)
 		}
 	}
 }
@@ -148,12 +159,12 @@ func TestHostileLoop(t *testing.T) {
 // TestLargeValues: a configuration of values near the limit reaches those who are there and those who join, and so does a
 // transaction of as much as one may have.
 func TestLargeValues(t *testing.T) {
-	const large = model.ValueBytesMax
+	const large = 12 << 20
 	_, endpoint := newCentre(t, func(o *AuthorityOptions) { o.ValueBytes = large })
 	c := mustDial(t, &Options{Authorities: []string{endpoint}})
 	defer c.Close()
 	for i := range 4 {
-		if _, err := c.Set(limit(t), fmt.Sprint("large/", i), bytes.Repeat([]byte{byte(i)}, large)); err != nil {
+		if _, err := c.Set(patience(t), fmt.Sprint("large/", i), bytes.Repeat([]byte{byte(i)}, large)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,12 +172,12 @@ func TestLargeValues(t *testing.T) {
 	for i := range 15 {
 		many.Ops = append(many.Ops, Op{Key: fmt.Sprint("many/", i), Value: bytes.Repeat([]byte{byte(i)}, 1<<20)})
 	}
-	if _, err := c.Commit(limit(t), many); err != nil {
+	if _, err := c.Commit(patience(t), many); err != nil {
 		t.Fatal(err)
 	}
 	many.Ops = append(many.Ops, many.Ops[0])
 	many.Ops[15].Key = "many/more"
-	if _, err := c.Commit(limit(t), many); !errors.Is(err, ErrTooLarge) {
+	if _, err := c.Commit(patience(t), many); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("16 MiB and the keys: %v", err)
 	}
 	late := mustDial(t, &Options{Authorities: []string{endpoint}})
@@ -174,7 +185,7 @@ func TestLargeValues(t *testing.T) {
 	if got := late.Snapshot(); got.Len() != 19 || got.Digest() != c.Snapshot().Digest() {
 		t.Errorf("%d keys", got.Len())
 	}
-	if then, err := late.At(limit(t), 4, ""); err != nil || then.Len() != 4 {
+	if then, err := late.At(patience(t), 4, ""); err != nil || then.Len() != 4 {
 		t.Errorf("at revision 4: %v", err)
 	}
 }
@@ -194,7 +205,7 @@ func TestNewStore(t *testing.T) {
 	for range 2 { // epochs 1 and 2
 		a := begin("lost")
 		c := mustDial(t, &Options{Authorities: []string{endpoint}, CacheFile: filepath.Join(folder, "cache")})
-		if _, err := c.Set(limit(t), "web/a", []byte("old")); err != nil {
+		if _, err := c.Set(patience(t), "web/a", []byte("old")); err != nil {
 			t.Fatal(err)
 		}
 		if err := errors.Join(c.Close(), a.Close()); err != nil {
@@ -210,7 +221,7 @@ func TestNewStore(t *testing.T) {
 		old.Err == nil || !strings.Contains(old.Err.Error(), "epoch") {
 		t.Errorf("%+v, %v, %v", old, entry, err)
 	}
-	if err := c.Promote(limit(t), endpoint, false); err != nil {
+	if err := c.Promote(patience(t), endpoint, false); err != nil {
 		t.Fatal(err)
 	}
 	c.until(t, func(s *Snapshot) bool { return s.Len() == 0 && s.Epoch().Number == 3 })

@@ -22,6 +22,7 @@ type session struct {
 	heard     time.Time
 	revision  uint64 // as reported
 	proved    bool   // its digest was right
+	choked    time.Time
 	transfers map[uint64]*transfer
 }
 
@@ -204,6 +205,8 @@ func (m *Machine) tickSessions(now time.Time) {
 		for _, t := range s.transfers {
 			if now.Sub(t.touched) > transferKept {
 				delete(s.transfers, t.id)
+			} else if t.credit > 0 {
+				m.flow(s, t, now)
 			}
 		}
 	}

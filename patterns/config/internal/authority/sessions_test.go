@@ -151,6 +151,35 @@ func TestLargeChunks(t *testing.T) {
 	}
 }
 
+// TestChoked: a client whose queue is full gets no chunks for a while, and then what it had asked for.
+func TestChoked(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("w")
+	for i := range uint64(3000) {
+		s.propose("w", i+1, set(fmt.Sprint("t/", i), strings.Repeat("v", 1000)))
+	}
+	s.hello("n")
+	s.from("n", &wire.Sync{ID: 1})
+	s.machine.Choked("n", s.now)
+	s.machine.Choked("nobody", s.now)
+	before := len(s.sent["n"])
+	s.from("n", &wire.More{ID: 1, Chunks: 1})
+	if len(s.sent["n"]) != before {
+		t.Error("a chunk for a queue that is full")
+	}
+	s.from("n", &wire.Sync{ID: 2})
+	s.must(s.result("n", 2), wire.CodeBusy, 0)
+	s.from("n", &wire.Read{ID: 3})
+	s.must(s.result("n", 3), wire.CodeBusy, 0)
+	s.pass(time.Second)
+	if chunk, is := s.last("n").(*wire.Chunk); !is || chunk.ID != 1 || chunk.Number != wire.ChunksAhead {
+		t.Errorf("then %+v", s.last("n"))
+	}
+	if chunks := s.chunks("n", 4, &wire.Sync{ID: 4}); s.rebuilt(chunks).Digest() != s.machine.ledger.state().Digest() {
+		t.Error("not what stands")
+	}
+}
+
 // TestSyncRecords: a node that has a revision gets what came after it, of its trees, if its digest proves that it has it.
 func TestSyncRecords(t *testing.T) {
 	s := newScene(t, func(c *Config) { c.HistoryRecords = 20 })

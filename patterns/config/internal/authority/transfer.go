@@ -71,7 +71,19 @@ func (m *Machine) read(s *session, read *wire.Read, now time.Time) {
 	}
 }
 
+// Choked says that the queue to a client is full. To put together what it does not take would cost others time: for a while it gets
+// no chunks.
+func (m *Machine) Choked(session string, now time.Time) {
+	if s := m.sessions[session]; s != nil {
+		s.choked = now
+	}
+}
+
 func (m *Machine) begin(s *session, t *transfer, now time.Time) {
+	if now.Sub(s.choked) < chokedFor {
+		m.refuse(s, t.id, wire.CodeBusy, "the queue to this client is full")
+		return
+	}
 	if len(s.transfers) >= transfersMax { // whoever asked for the oldest has given it up, or would have taken it
 		oldest := t
 		for _, other := range s.transfers {
@@ -83,20 +95,23 @@ func (m *Machine) begin(s *session, t *transfer, now time.Time) {
 	}
 	t.epoch, t.credit, t.touched = m.epoch, wire.ChunksAhead, now
 	s.transfers[t.id] = t
-	m.flow(s, t)
+	m.flow(s, t, now)
 }
 
 func (m *Machine) more(s *session, more *wire.More, now time.Time) {
 	if t := s.transfers[more.ID]; t != nil {
 		t.credit = min(t.credit+min(more.Chunks, chunksGrantMax), chunksGrantMax)
 		t.touched = now
-		m.flow(s, t)
+		m.flow(s, t, now)
 	}
 }
 
 // flow sends the chunks that there is credit for, but not much more at once than that many of the usual length: large values are not
 // to fill a queue that then drops them.
-func (m *Machine) flow(s *session, t *transfer) {
+func (m *Machine) flow(s *session, t *transfer, now time.Time) {
+	if now.Sub(s.choked) < chokedFor {
+		return // the next tick after it goes on
+	}
 	for bytes := 0; t.credit > 0 && bytes < wire.ChunksAhead*wire.ChunkBytes; t.credit-- {
 		chunk, encoded, octets := m.chunk(t)
 		if encoded != nil {
