@@ -29,7 +29,7 @@ func TestSoakPowerCut(t *testing.T) {
 			}
 			if after := readFile(t, path); !bytes.Equal(before, after) {
 				changed++
-				cutPower(t, o, path+"-cut", &old, before, after)
+				o.cutPower(path+"-cut", &old, before, after)
 			}
 			if t.Failed() {
 				t.Fatalf("seed %d", seed)
@@ -43,7 +43,8 @@ func TestSoakPowerCut(t *testing.T) {
 }
 
 // cutPower opens what can be left of a step that led from one file to another.
-func cutPower(t *testing.T, o *owner, path string, old *Contents, before, after []byte) {
+func (o *owner) cutPower(path string, old *Contents, before, after []byte) {
+	t := o.t
 	const sector = 512
 	metas := 2 * os.Getpagesize()
 	cut := make([]byte, len(after)) // the file grows before anything is written

@@ -183,7 +183,7 @@ func TestSoakDamage(t *testing.T) {
 }
 
 // opens says whether the store at path opens, and fails the test if it has anything but what is wanted.
-func opens(t *testing.T, path string, want *Contents) bool {
+func opens(t testing.TB, path string, want *Contents) bool {
 	t.Helper()
 	b, err := Open(path, OpenOptions{})
 	if err != nil {
