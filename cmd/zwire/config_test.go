@@ -359,7 +359,7 @@ func TestServeIsForThisMachine(t *testing.T) {
 	for _, endpoint := range []string{"tcp://0.0.0.0:7400", "tcp://*:7400", "tcp://192.0.2.1:7400", "tcp://[::]:7400", "tcp://eth0:7400"} {
 		s.run("serve", "--store", store, "--endpoint", endpoint).want(2, "", "may be reached by other machines.*--expose")
 		s.run("serve", "--store", store, "--endpoint", "tcp://127.0.0.1:*", "--changes", endpoint).want(2, "", "may be reached")
-		if o := s.run("serve", "--store", store, "--expose", "--endpoint", endpoint); o.code != 1 || !strings.Contains(o.err, "warning: ") {
+		if o := s.run("serve", "--store", store, "--expose", "--endpoint", endpoint); o.code != 1 || !strings.Contains(o.err, "level=WARN") {
 			t.Errorf("code %d, %s", o.code, o.err)
 		}
 	}

@@ -34,6 +34,10 @@ type AuthorityOptions struct {
 	// "-changes".
 	Changes string
 
+	// Expose allows endpoints that other machines may reach. Whoever reaches them may read and change everything, as any author: there is
+	// no authentication yet. Default: only ipc, inproc and loopback addresses are allowed.
+	Expose bool
+
 	// Path is the file of the store; it is made if it does not exist.
 	Path string
 	// Store takes the place of the file. Whoever made it closes it, after Close.
@@ -139,6 +143,17 @@ func (o *AuthorityOptions) complete() error {
 		}
 		o.Changes = changes
 	}
+	for _, endpoint := range []string{o.Endpoint, o.Changes} {
+		switch {
+		case !exposes(endpoint):
+		case !o.Expose:
+			return &OptionError{"Expose", fmt.Sprintf("%s may be reached by other machines, and whoever reaches it may change everything: "+
+				"use a loopback address or ipc, or allow it", endpoint)}
+		default:
+			o.Log.Warn("whoever reaches this endpoint may read and change everything: there is no authentication, authors are as claimed",
+				"endpoint", endpoint)
+		}
+	}
 	switch {
 	case (o.Path == "") == (o.Store == nil):
 		return &OptionError{"Path", "want either a path or a store"}
@@ -154,6 +169,19 @@ func (o *AuthorityOptions) complete() error {
 		return &OptionError{"HistoryBytes", "negative"}
 	}
 	return nil
+}
+
+// exposes says whether other machines can reach an endpoint. One that is not well-formed is refused when it is bound.
+func exposes(endpoint string) bool {
+	scheme, address, err := transport.SplitEndpoint(endpoint)
+	if err != nil || scheme == "ipc" || scheme == "inproc" {
+		return false
+	}
+	hostPort, err := transport.ParseHostPort(scheme, address)
+	if err != nil || hostPort.Host == "localhost" {
+		return false
+	}
+	return !hostPort.IP.IsLoopback() // of a name, or of all addresses, there is none
 }
 
 func fill[T comparable](field *T, value T) {
@@ -227,8 +255,8 @@ func (a *Authority) start() error {
 // listen makes the sockets.
 func (a *Authority) listen(id model.AuthorityID) error {
 	options := socket.Options{
-		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, MessageBytes: wire.FrameBytesMax + 1024,
-		RouterMandatory: true, RouterHandover: true, BusyPoll: socket.BusyPollNone,
+		Context: a.opts.Context, Linger: closeLinger, SendHWM: a.opts.sendHWM, QueueBytes: authorityQueueBytes,
+		MessageBytes: wire.FrameBytesMax + 1024, RouterMandatory: true, RouterHandover: true, BusyPoll: socket.BusyPollNone,
 	}
 	var err error
 	if a.router, err = socket.NewRouter(&options); err != nil {

@@ -135,7 +135,9 @@ func (a *Authority) emit(out authority.Output) {
 		_ = a.pub.TrySend(socket.NewMessage([]byte(published.Topic), wire.Encode(published.Message)))
 	}
 	for _, sent := range out.Send {
-		_ = a.router.TrySend(socket.NewMessage([]byte(sent.Session), wire.Encode(sent.Message)))
+		if a.router.TrySend(socket.NewMessage([]byte(sent.Session), wire.Encode(sent.Message))) == socket.ErrWouldBlock {
+			a.machine.Choked(sent.Session, time.Now())
+		}
 	}
 	for _, message := range out.Peer {
 		_ = a.link.TrySend(socket.NewMessage(wire.Encode(message)))

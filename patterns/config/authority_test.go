@@ -5,6 +5,8 @@ package config
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -87,6 +89,30 @@ func TestAuthorityRefused(t *testing.T) {
 	<-a.Done()
 	if err := a.Close(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Close again: %v", err)
+	}
+}
+
+// TestExpose: what other machines can reach has to be asked for, and is warned of.
+func TestExpose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "no folder", "store") // whatever gets there fails
+	for _, endpoint := range []string{"tcp://0.0.0.0:7400", "tcp://*:7400", "tcp://192.0.2.1:7400", "tcp://[::]:7400", "tcp://eth0:7400"} {
+		for _, opts := range []AuthorityOptions{{Endpoint: endpoint}, {Endpoint: "tcp://127.0.0.1:*", Changes: endpoint}} {
+			var log strings.Builder
+			opts.Path, opts.Log = path, slog.New(slog.NewTextHandler(&log, nil))
+			var option *OptionError
+			if _, err := NewAuthority(&opts); !errors.As(err, &option) || option.Option != "Expose" || log.Len() > 0 {
+				t.Errorf("%s: %v, logged %s", endpoint, err, &log)
+			}
+			opts.Expose = true
+			if _, err := NewAuthority(&opts); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(log.String(), "level=WARN") {
+				t.Errorf("%s, exposed: %v, logged %s", endpoint, err, &log)
+			}
+		}
+	}
+	for _, endpoint := range []string{"tcp://127.0.0.1:*", "tcp://[::1]:*", "tcp://localhost:*", "ipc://*", "inproc://a"} {
+		if _, err := NewAuthority(&AuthorityOptions{Endpoint: endpoint, Path: path}); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", endpoint, err)
+		}
 	}
 }
 

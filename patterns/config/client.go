@@ -258,7 +258,7 @@ func (c *Client) Close() error {
 // Get returns the entry of a key as it stands in the copy: ErrNotFound, ErrNotHeld, or a *KeyError. The value is the caller's.
 func (c *Client) Get(key string) (Entry, error) { return c.Snapshot().Get(key) }
 
-// List returns the entries whose keys begin with prefix, sorted by key; all of the copy for an empty one. Values are the caller's.
+// List returns the entries of the copy that a prefix covers, as in Snapshot.List. Values are the caller's.
 func (c *Client) List(prefix string) []Entry { return slices.Collect(c.Snapshot().List(prefix)) }
 
 // Snapshot returns the copy as it stands, without waiting. It never changes.

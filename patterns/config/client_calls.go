@@ -55,6 +55,12 @@ func (c *Client) Commit(ctx context.Context, transaction *Transaction) (revision
 // Rollback sets trees to what they were at a revision, under a new one, and returns that; without trees, all. Ephemeral keys stay as
 // they are. Errors are those of Set, and ErrCompacted, ErrFuture.
 func (c *Client) Rollback(ctx context.Context, revision uint64, trees ...string) (uint64, error) {
+	return c.RollbackIf(ctx, 0, revision, trees...)
+}
+
+// RollbackIf is Rollback if no key of those trees was changed after the revision seen, ephemeral ones aside; 0: in any case. Else it is
+// ErrConflict.
+func (c *Client) RollbackIf(ctx context.Context, seen, revision uint64, trees ...string) (uint64, error) {
 	for _, tree := range trees {
 		if err := model.CheckTree(tree); err != nil {
 			return 0, err
@@ -62,7 +68,7 @@ func (c *Client) Rollback(ctx context.Context, revision uint64, trees ...string)
 	}
 	sorted := slices.Compact(slices.Sorted(slices.Values(trees)))
 	held := len(sorted) == 0 && !c.options.Observer || slices.ContainsFunc(sorted, c.holds)
-	return c.change(ctx, &wire.Rollback{Author: c.options.Author, Revision: revision, Trees: sorted}, held)
+	return c.change(ctx, &wire.Rollback{Author: c.options.Author, Revision: revision, Seen: seen, Trees: sorted}, held)
 }
 
 // Promote makes the authority at an endpoint, which is one of Options.Authorities, the one that acknowledges alone. It is for an

@@ -12,8 +12,10 @@ const (
 	requestsMax = 512
 	// outboxMax bounds messages that a full socket did not take; more are dropped and asked again after a while.
 	outboxMax = 4096
-	// batchMax is how many messages one turn takes from a socket, so that the lock is given back soon.
-	batchMax = 64
+	// batchMin and batchMax are how many messages one turn takes from a socket: few, so that they need little memory, and more when
+	// they come fast, since changes that are applied together cost less; not so many that the lock is kept for long. Messages of
+	// more than turnBytesMax together are enough for a turn.
+	batchMin, batchMax, turnBytesMax = 8, 128, 256 << 10
 	// feedQueueMax is how many published messages may wait for a client that is slow; what is lost is repaired by a sync.
 	feedQueueMax = 1 << 14
 	// clientLinger is how long Close waits for the last words.

@@ -65,40 +65,35 @@ func (c *Client) openLinks() error {
 
 // receive gives the machine what an authority says, until Close.
 func (c *Client) receive(at int, link *authorityLink) {
-	batch := make([]socket.Message, batchMax)
+	batch := make([]socket.Message, batchMin)
 	for {
 		clear(batch) // messages are kept: their memory must not be used again
 		count, err := link.dealer.RecvBatch(c.life, batch)
 		if err != nil {
 			return
 		}
-		messages := decode(batch[:count])
+		messages := decode(nil, batch[:count], wire.Decode)
 		c.mu.Lock()
 		now := time.Now()
 		for _, m := range messages {
-			c.machine.Received(at, m.message, m.bytes, now)
+			c.machine.Received(at, m.Message, m.Bytes, now)
 		}
 		c.flushOpen()
 		c.mu.Unlock()
 	}
 }
 
-// received is a message and the length of its frame; no message if it could not be read.
-type received struct {
-	message wire.Message
-	bytes   int
-}
-
-func decode(batch []socket.Message) []received {
-	messages := make([]received, len(batch))
-	for i, m := range batch {
+// decode appends what a batch says, without the message where it cannot be read.
+func decode(to []node.Published, batch []socket.Message, one func([]byte) (wire.Message, error)) []node.Published {
+	for _, m := range batch {
 		frame := m.Frame(m.Len() - 1)
-		messages[i].bytes = len(frame)
-		if message, err := wire.Decode(frame); err == nil {
-			messages[i].message = message
+		decoded := node.Published{Bytes: len(frame)}
+		if message, err := one(frame); err == nil {
+			decoded.Message = message
 		}
+		to = append(to, decoded)
 	}
-	return messages
+	return to
 }
 
 // flushOpen is flush unless Close has begun. The caller holds mu.
@@ -219,26 +214,43 @@ func changesEndpoint(dialled, changes string) string {
 
 // hear gives the machine what is published, until another feed takes over.
 func (c *Client) hear(f *feed) {
-	batch := make([]socket.Message, batchMax)
+	batch := make([]socket.Message, batchMin)
+	var messages []node.Published
 	for {
-		clear(batch)
 		count, err := f.sub.RecvBatch(c.life, batch)
 		if err != nil {
 			return
 		}
-		messages := decode(batch[:count])
+		messages = decode(messages[:0], batch[:count], wire.DecodeLean)
 		c.mu.Lock()
 		if c.feed != f {
 			c.mu.Unlock()
 			return
 		}
-		now := time.Now()
-		for _, m := range messages {
-			c.machine.Published(m.message, m.bytes, now)
-		}
+		c.machine.Published(messages, time.Now())
 		c.flushOpen()
 		c.mu.Unlock()
+		batch = nextBatch(batch, messages)
+		clear(messages)
 	}
+}
+
+// nextBatch makes room for what comes next, without memory that the machine has kept.
+func nextBatch(batch []socket.Message, taken []node.Published) []socket.Message {
+	bytes := 0
+	for i, m := range taken {
+		bytes += m.Bytes
+		if i >= batchMin || m.Bytes > node.FrameReusedMax {
+			batch[i] = socket.Message{}
+		}
+	}
+	switch {
+	case bytes > turnBytesMax:
+		return batch[:batchMin:batchMin]
+	case len(taken) == len(batch) && len(batch) < batchMax:
+		return append(batch, make([]socket.Message, len(batch))...)
+	}
+	return batch
 }
 
 // closeLinks closes the sockets: all begin at once, since each may linger.

@@ -85,6 +85,31 @@ func TestClientCopiesValues(t *testing.T) {
 	}
 }
 
+// TestClientKeepsValues: what comes later does not take the place of what a copy holds, however the memory of messages is used.
+func TestClientKeepsValues(t *testing.T) {
+	f := newFake(t, wire.RolePrimary)
+	c := dial(t, Options{}, f)
+	want := map[string]string{}
+	for i := range 200 {
+		size := []int{3, 40, 1000, 3 * 1024, 300 << 10}[i%5]
+		if size > 1000 && i > 50 {
+			size = 20
+		}
+		key, value := fmt.Sprint("a/", i), strings.Repeat(string(rune('a'+i%26)), size)
+		want[key] = value
+		revision := f.set(key, value)
+		if i%7 < 3 { // else some come together
+			c.until(t, func(s *Snapshot) bool { return s.Revision() >= revision })
+		}
+	}
+	c.until(t, func(s *Snapshot) bool { return s.Len() == len(want) })
+	for entry := range c.Snapshot().List("") {
+		if want[entry.Key] != string(entry.Value) {
+			t.Errorf("%s holds %.40q of %d octets, want %.40q", entry.Key, entry.Value, len(entry.Value), want[entry.Key])
+		}
+	}
+}
+
 func TestClientHoldsTrees(t *testing.T) {
 	f := newFake(t, wire.RolePrimary)
 	f.set("a/k", "one")

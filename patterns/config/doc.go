@@ -11,10 +11,10 @@
 //	revision, err := client.Set(ctx, "web/port", []byte("80"))  // returns when it is on disk, and in this client's copy
 //	err = client.WaitApplied(ctx, revision, config.AllNodes)    // every node has it
 //
-//	settings, err := config.Track[Settings](client, "web/")
+//	settings, err := config.Track[Settings](client, "web")
 //	settings.Load().Port                                        // always of one revision, as cheap as an atomic load
 //
-//	for change, err := range client.Watch(ctx, "web/") { … }    // what is there, then what changes
+//	for change, err := range client.Watch(ctx, "web") { … }     // what is there, then what changes
 //
 // From the shell: go run ./cmd/zwire config, with serve, get, set, delete, edit, watch, status, rollback, promote.
 //
@@ -24,8 +24,10 @@
 // told otherwise. Each change, of one key or of many in a transaction, gets the next revision and becomes visible at once. A change
 // can ask that keys be at revisions that the caller has seen (compare and set). A key with a time to live is ephemeral: it goes
 // when its owner, the client that set it, closes or is not heard for so long. The authority keeps the last revisions: At shows
-// what stood at one, Log what was changed, Rollback makes one anew. Authors of changes are as claimed by the client, until there
-// is a security mechanism: use loopback, ipc or networks you trust.
+// what stood at one, Log what was changed, Rollback makes one anew. A prefix is a path, in List, Watch, At, Track and on the command
+// line: "web" covers all of that tree and nothing of webster, "web/tls" covers the key web/tls and what is below. Authors of changes
+// are as claimed by the client, until there is a security mechanism: use loopback, ipc or networks you trust; for anything but the
+// first two an authority wants AuthorityOptions.Expose.
 //
 // The unit of subscription is the tree, the first segment of a key: a node that needs a part of the configuration names its
 // trees. Each tree has its own chain of revisions and a digest of its content.
@@ -33,11 +35,11 @@
 // # Distribution
 //
 // A client keeps a copy in memory. It subscribes to changes (PUB/SUB), asks for what it lacks (DEALER/ROUTER), and applies what
-// comes. Every change says what it follows and what it leads to, so that a gap, a lost tail, another epoch or a wrong digest is
-// noticed, at the latest after a heartbeat or, with more than 256 trees, after a round of them; the client then gets what it lacks,
-// or everything anew. It goes from one revision to a later one and shows nothing in between. It reports what it has applied, with
-// the digest. Without an authority it works on with what it has: Freshness tells how old that may be. With a CacheFile it starts
-// without one. The protocol is written down in internal/wire.
+// comes; what has come together it applies together. Every change says what it follows and what it leads to, so that a gap, a lost
+// tail, another epoch or a wrong digest is noticed, at the latest after a heartbeat or, with more than 256 trees, after a round of
+// them; the client then gets what it lacks, or everything anew. It goes from one revision to a later one and shows nothing in
+// between. It reports what it has applied, with the digest. Without an authority it works on with what it has: Freshness tells how
+// old that may be. With a CacheFile it starts without one. The protocol is written down in internal/wire.
 //
 // # Two authorities
 //
@@ -61,6 +63,9 @@
 // acknowledged since is replaced. A standby that has started anew never takes over by itself, so that promoting a primary whose
 // standby's process is gone is safe. A standby that is not known to be in step is promoted by force only.
 //
+// A store that was lost looks to clients like a deposed authority: they refuse the epochs of an empty one, which they have been past,
+// and show what they have, until an operator promotes it. What it holds then takes the place of theirs.
+//
 // # Guarantees
 //
 //	what                                                                         test
@@ -75,14 +80,19 @@
 //	A writer reads its own writes                                                TestSimulation
 //	What stands when it is quiet is what all nodes have                          TestSimulation
 //	A watcher sees the final state                                               TestWatch
+//	What comes in on its sockets keeps an authority from nothing                 TestHostileFrames, TestHostileLoop, FuzzMachine
 //	A damaged store is refused, never read wrong, never an older one             TestSoakDamage, FuzzFile
 //	A full or read-only disk refuses changes and loses none                      TestFailedWrite, TestStandbyDiskFull, TestReadOnly
 //
 // # Limits
 //
-// Keys: 512 bytes, 64 of them for the tree. Values: AuthorityOptions.ValueBytes. A transaction: 4,096 keys, 16 MiB. Trees: 1,024 over
-// the life of a store, since a tree's chain outlives its keys. Clients of an authority: 16,384. The configuration and its
-// history are kept in memory by the authority, the configuration by each node.
+// Keys: 512 bytes, 64 of them for the tree. Values: AuthorityOptions.ValueBytes. A transaction: 4,096 keys, 16 MiB; a rollback is one.
+// Clients of an authority: 16,384. The configuration and its history are kept in memory by the authority, the configuration by each
+// node. What waits for a client that does not read is bounded at 32 MiB on each of its two ways; what is dropped it asks for anew.
+//
+// Trees: 1,024 over the life of a store. A name that was used once counts for ever, its keys deleted or not, since a tree's chain of
+// revisions outlives its keys: name trees after services, and put what comes and goes, such as tenants, builds or instances, below
+// one. ErrTooManyTrees refuses the change that would make one more; those that are there go on.
 //
 // # Glossary
 //

@@ -17,6 +17,9 @@ const (
 	historyBytesDefault = 64 << 20
 	// authorityHWM lets a node lag by so many messages before some are dropped and it has to ask for them.
 	authorityHWM = 4096
+	// authorityQueueBytes bounds what waits for one client, on each of its two ways: about two of the largest messages. Beyond, some
+	// are dropped likewise. So a client that does not read what it asks for costs no more.
+	authorityQueueBytes = 32 << 20
 	// receiveBatch and arrivedBatches bound what is taken in before it is worked on.
 	receiveBatch, arrivedBatches = 256, 4
 	// closeLinger is how long Close waits for last words to go out.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -393,14 +394,14 @@ func (w *town) end() {
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	seeds := sockettest.Soaked(t, 20, simulationsMax)
-	acked, seen, drops := 0, 0, uint64(0)
-	for seed := range seeds {
+	var acked, seen, drops atomic.Uint64
+	sockettest.Seeds(t, seeds, func(t *testing.T, seed uint64) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newTown(t, uint64(seed))
+				w := newTown(t, seed)
 				defer func() {
 					w.end()
-					drops += w.drops
+					drops.Add(w.drops)
 				}()
 				var writes sync.WaitGroup
 				for range 2 {
@@ -412,15 +413,15 @@ func TestSimulation(t *testing.T) {
 					writes.Wait()
 				}
 				w.check(w.settle())
-				acked += len(w.acked)
+				acked.Add(uint64(len(w.acked)))
 				for _, n := range w.nodes {
-					seen += len(n.seen)
+					seen.Add(uint64(len(n.seen)))
 				}
 			})
 		})
-	}
-	t.Logf("%d runs, %d acknowledged changes, %d copies shown, %d dropped by full queues", seeds, acked, seen, drops)
-	if acked < 50*seeds || seen < 200*seeds || drops == 0 {
+	})
+	t.Logf("%d runs, %d acknowledged changes, %d copies shown, %d dropped by full queues", seeds, acked.Load(), seen.Load(), drops.Load())
+	if acked.Load() < 50*uint64(seeds) || seen.Load() < 200*uint64(seeds) || drops.Load() == 0 {
 		t.Error("too quiet to show anything")
 	}
 }

@@ -16,6 +16,7 @@ type Snapshot struct {
 	state   *model.State
 	epoch   model.Epoch
 	trees   []string // that it has, sorted; nil: all
+	prefix  string   // it has only what this covers
 	nothing bool     // it has none: it is an observer's
 }
 
@@ -42,14 +43,15 @@ func (s *Snapshot) Get(key string) (Entry, error) {
 	if err := model.CheckKey(key); err != nil {
 		return Entry{}, err
 	}
-	if !s.holds(model.TreeOf(key)) {
+	if !s.holds(model.TreeOf(key)) || !model.Covers(s.prefix, key) {
 		return Entry{}, fmt.Errorf("%w: %q", ErrNotHeld, key)
 	}
 	return Entry{}, fmt.Errorf("%w: %q", ErrNotFound, key)
 }
 
-// List yields the entries whose keys begin with prefix, in the order of trees, then of keys; all for an empty prefix. Values are the
-// caller's.
+// List yields the entries that a prefix covers, in the order of trees, then of keys. A prefix is a path: "web" covers web/port and
+// web/tls/key and not webster/port, "web/tls" covers web/tls and what is below, "web/tls/" only what is below, and "" all. Values are
+// the caller's.
 func (s *Snapshot) List(prefix string) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for entry := range s.state.List(prefix) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
@@ -141,8 +140,8 @@ func (c *Client) WaitApplied(ctx context.Context, revision uint64, nodes int) er
 	return errUnexpected(answer)
 }
 
-// At asks the authority for what stood below a prefix at a revision of its history; 0: now. All trees can be read, those too that this
-// client does not hold. Errors: ErrCompacted, ErrFuture, or ctx's.
+// At asks the authority for what stood at a revision of its history, 0: now, of what a prefix covers (see Snapshot.List). All trees can
+// be read, those too that this client does not hold. Errors: ErrCompacted, ErrFuture, or ctx's.
 func (c *Client) At(ctx context.Context, revision uint64, prefix string) (*Snapshot, error) {
 	if len(prefix) > model.KeyBytesMax {
 		return nil, &KeyError{Key: prefix, Reason: fmt.Sprintf("%d octets, at most %d", len(prefix), model.KeyBytesMax)}
@@ -154,11 +153,7 @@ func (c *Client) At(ctx context.Context, revision uint64, prefix string) (*Snaps
 	if answer.State == nil {
 		return nil, errUnexpected(answer)
 	}
-	s := &Snapshot{state: answer.State}
-	if tree, _, inTree := strings.Cut(prefix, "/"); inTree {
-		s.trees = []string{tree}
-	}
-	return s, nil
+	return &Snapshot{state: answer.State, prefix: prefix}, nil
 }
 
 // Log asks the authority for records, from a revision on, the oldest first: at most max, and at most 1,000. Errors: ErrCompacted if the

@@ -135,3 +135,9 @@ func transactionOf(prefix string, read []config.Entry, values map[string][]byte)
 	}
 	return change, nil
 }
+
+// below says whether a prefix covers a key: the key itself, and the keys below it.
+func below(key, prefix string) bool {
+	rest, found := strings.CutPrefix(key, prefix)
+	return found && (rest == "" || prefix == "" || rest[0] == '/' || strings.HasSuffix(prefix, "/"))
+}

@@ -118,7 +118,7 @@ func jsonLogOf(records []config.Record) jsonLog {
 func rollbackCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "rollback", Usage: "make the configuration what it was, under a new revision", ArgsUsage: "REVISION",
-		Description: "It shows what will change and, at a terminal, asks. Ephemeral keys stay.",
+		Description: "It shows what will change and, at a terminal, asks; if other changes come in between, it changes nothing. Ephemeral keys stay.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "tree", Usage: "only this `TREE`; may be given more than once"},
 			&cli.BoolFlag{Name: "yes", Usage: "do not ask"},
@@ -133,9 +133,10 @@ func rollback(ctx context.Context, c *call) error {
 		return err
 	}
 	trees := c.StringSlice("tree")
-	changes := []change{}
+	var changes []change
+	var seen uint64
 	err = c.observe(ctx, func(ctx context.Context, client *config.Client) (err error) {
-		changes, err = rollbackChanges(ctx, client, revision, trees)
+		seen, changes, err = rollbackChanges(ctx, client, revision, trees)
 		return err
 	})
 	if err != nil {
@@ -152,7 +153,7 @@ func rollback(ctx context.Context, c *call) error {
 		}
 	}
 	return c.observe(ctx, func(ctx context.Context, client *config.Client) error {
-		made, err := client.Rollback(ctx, revision, trees...)
+		made, err := client.RollbackIf(ctx, seen, revision, trees...) // what was shown, or nothing
 		if err != nil {
 			return err
 		}
@@ -166,15 +167,15 @@ type change struct {
 	old, new *config.Entry
 }
 
-// rollbackChanges is what a rollback would do now.
-func rollbackChanges(ctx context.Context, client *config.Client, revision uint64, trees []string) ([]change, error) {
+// rollbackChanges is what a rollback would do now, at the revision seen.
+func rollbackChanges(ctx context.Context, client *config.Client, revision uint64, trees []string) (seen uint64, changes []change, err error) {
 	_, then, err := readBelow(ctx, client, revision, "")
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	_, now, err := readBelow(ctx, client, 0, "")
+	seen, now, err := readBelow(ctx, client, 0, "")
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	byKey := map[string]*change{}
 	of := func(key string) *change {
@@ -191,14 +192,13 @@ func rollbackChanges(ctx context.Context, client *config.Client, revision uint64
 			of(then[i].Key).new = &then[i]
 		}
 	}
-	var changes []change
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		tree, _, _ := strings.Cut(key, "/")
 		if one := byKey[key]; one.differs() && (len(trees) == 0 || slices.Contains(trees, tree)) {
 			changes = append(changes, *one)
 		}
 	}
-	return changes, nil
+	return seen, changes, nil
 }
 
 // differs says whether the value does; ephemeral keys belong to their owners.

@@ -7,7 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/urfave/cli/v3"
 
@@ -100,17 +100,5 @@ func readBelow(ctx context.Context, client *config.Client, revision uint64, pref
 	if err != nil {
 		return 0, nil, err
 	}
-	var entries []config.Entry
-	for entry := range snapshot.List(prefix) {
-		if below(entry.Key, prefix) {
-			entries = append(entries, entry)
-		}
-	}
-	return snapshot.Revision(), entries, nil
-}
-
-// below says whether a key is what a prefix stands for: the key itself, and the keys below it.
-func below(key, prefix string) bool {
-	rest, found := strings.CutPrefix(key, prefix)
-	return found && (rest == "" || prefix == "" || rest[0] == '/' || strings.HasSuffix(prefix, "/"))
+	return snapshot.Revision(), slices.Collect(snapshot.List(prefix)), nil
 }

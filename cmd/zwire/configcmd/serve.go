@@ -12,7 +12,6 @@ import (
 
 	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
-	"github.com/zwire-mq/zwire/transport"
 )
 
 func serveCommand(streams terminal.Streams) *cli.Command {
@@ -39,17 +38,10 @@ func serve(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	for _, endpoint := range []string{options.Endpoint, options.Changes} {
-		switch {
-		case !exposes(endpoint):
-		case !c.Bool("expose"):
-			return usagef("%s may be reached by other machines, and whoever reaches it may change everything: use a loopback "+
-				"address or ipc, or allow it by --expose", endpoint)
-		default:
-			c.Warn("warning: whoever reaches %s may read and change everything: there is no authentication, authors are as claimed", endpoint)
-		}
-	}
 	authority, err := config.NewAuthority(options)
+	if wrong := (*config.OptionError)(nil); errors.As(err, &wrong) && wrong.Option == "Expose" {
+		return usagef("%s by --expose", wrong.Reason)
+	}
 	if err != nil {
 		return err
 	}
@@ -70,7 +62,7 @@ func (c *call) authorityOptions() (*config.AuthorityOptions, error) {
 	options := &config.AuthorityOptions{
 		Endpoint: c.String("endpoint"), Changes: c.String("changes"), Path: c.String("store"), Other: c.String("other"),
 		Preferred: c.Bool("preferred"), TakeoverAfter: config.TakeoverNever, Interval: c.Duration("interval"),
-		ValueBytes: c.Int("value-bytes"), HistoryRevisions: c.Int("history"), Log: slog.New(slog.NewTextHandler(c.Err, nil)),
+		ValueBytes: c.Int("value-bytes"), Expose: c.Bool("expose"), HistoryRevisions: c.Int("history"), Log: slog.New(slog.NewTextHandler(c.Err, nil)),
 	}
 	if text := c.String("takeover-after"); text != "never" {
 		after, err := time.ParseDuration(text)
@@ -87,19 +79,6 @@ func (c *call) printServing(endpoint string) error {
 		return c.PrintJSON(map[string]string{"endpoint": endpoint})
 	}
 	return c.Printf("listening on %s\n", endpoint)
-}
-
-// exposes says whether other machines can reach an endpoint. One that is not well-formed is for the authority to refuse.
-func exposes(endpoint string) bool {
-	scheme, address, err := transport.SplitEndpoint(endpoint)
-	if err != nil || scheme == "ipc" || scheme == "inproc" {
-		return false
-	}
-	hostPort, err := transport.ParseHostPort(scheme, address)
-	if err != nil || hostPort.Host == "localhost" {
-		return false
-	}
-	return !hostPort.IP.IsLoopback() // of a name, or of all addresses, there is none
 }
 
 func promoteCommand(streams terminal.Streams) *cli.Command {

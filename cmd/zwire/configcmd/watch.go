@@ -52,29 +52,13 @@ func watch(ctx context.Context, c *call) error {
 	return errors.Join(err, client.Close())
 }
 
-// printWatch is one change behind, so that it knows of each whether another of the same revision follows.
 func (c *call) printWatch(ctx context.Context, client *config.Client, prefix string) error {
-	var last *config.Change
 	for change, err := range client.Watch(ctx, prefix) {
 		if err != nil {
 			return err
 		}
-		more := change.More
-		if below(change.Key, prefix) {
-			if last != nil {
-				last.More = true
-				if err := c.printChange(last); err != nil {
-					return err
-				}
-			}
-			last = &change
-		}
-		if !more && last != nil {
-			last.More = false
-			if err := c.printChange(last); err != nil {
-				return err
-			}
-			last = nil
+		if err := c.printChange(&change); err != nil {
+			return err
 		}
 	}
 	return nil

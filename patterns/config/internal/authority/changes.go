@@ -3,6 +3,7 @@
 package authority
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -83,12 +84,18 @@ func (m *Machine) rollback(s *session, r *wire.Rollback, now time.Time) {
 	if m.refused(s, r.Request, r.Author) {
 		return
 	}
-	switch {
-	case r.Revision > m.ledger.committed:
-		m.refuse(s, r.Request, wire.CodeFuture, fmt.Sprintf("revision %d is not there yet, the last is %d", r.Revision, m.ledger.committed))
-		return
-	case r.Revision < m.ledger.oldest():
-		m.refuse(s, r.Request, wire.CodeCompacted, fmt.Sprintf("the history goes back to %d", m.ledger.oldest()))
+	for _, revision := range [...]uint64{r.Revision, cmp.Or(r.Seen, r.Revision)} {
+		switch {
+		case revision > m.ledger.committed:
+			m.refuse(s, r.Request, wire.CodeFuture, fmt.Sprintf("revision %d is not there yet, the last is %d", revision, m.ledger.committed))
+			return
+		case revision < m.ledger.oldest():
+			m.refuse(s, r.Request, wire.CodeCompacted, fmt.Sprintf("the history goes back to %d", m.ledger.oldest()))
+			return
+		}
+	}
+	if key, changed := m.changedSince(r); changed {
+		m.refuse(s, r.Request, wire.CodeConflict, fmt.Sprintf("%q has changed since revision %d", key, r.Seen))
 		return
 	}
 	t := &model.Transaction{}
@@ -106,6 +113,21 @@ func (m *Machine) rollback(s *session, r *wire.Rollback, now time.Time) {
 		return
 	}
 	m.record(&model.Record{Author: r.Author, Session: s.id, Request: r.Request, Ops: t.Ops}, now)
+}
+
+// changedSince looks for a key of those trees that has changed since whoever asks for a rollback has looked. Ephemeral keys do not
+// count: a rollback leaves them alone.
+func (m *Machine) changedSince(r *wire.Rollback) (key string, changed bool) {
+	if r.Seen == 0 {
+		return "", false
+	}
+	for before, after := range model.Diff(m.ledger.at(r.Seen), m.ledger.tip(), "") {
+		one := cmp.Or(after, before)
+		if one.TTL == 0 && (len(r.Trees) == 0 || slices.Contains(r.Trees, model.TreeOf(one.Key))) {
+			return one.Key, true
+		}
+	}
+	return "", false
 }
 
 // back is the operation that makes an entry what it was.

@@ -186,6 +186,34 @@ func TestRollback(t *testing.T) {
 	s.must(rollback(8, 1), wire.CodeCompacted, 0)
 }
 
+// TestRollbackSeen: a rollback that was shown to somebody is refused once there is anything else to show.
+func TestRollbackSeen(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.HistoryRecords = 8 })
+	s.hello("a")
+	s.propose("a", 1, set("web/a", "1"), set("db/a", "1"))
+	s.propose("a", 2, set("web/a", "2"))
+	request := uint64(10)
+	rollback := func(seen, revision uint64, trees ...string) *wire.Result {
+		request++
+		s.from("a", &wire.Rollback{Request: request, Seen: seen, Revision: revision, Trees: trees})
+		return s.result("a", request)
+	}
+	s.propose("a", 3, set("db/a", "2"))
+	s.must(rollback(2, 1), wire.CodeConflict, 0)
+	s.must(rollback(9, 1), wire.CodeFuture, 0)
+	s.wantContent("db/a=2@3 web/a=2@2 ")
+	s.must(rollback(2, 1, "web"), wire.CodeDone, 4) // another tree has changed
+	s.propose("a", 9, model.Op{Key: "web/eph", TTL: time.Hour})
+	s.must(rollback(4, 2, "web"), wire.CodeDone, 6) // an ephemeral key
+	s.propose("a", 50, model.Op{Key: "web/a", Delete: true})
+	s.must(rollback(6, 1, "web"), wire.CodeConflict, 0)
+	request = 100
+	for i := range uint64(20) {
+		s.propose("a", 60+i, set("db/a", "x"))
+	}
+	s.must(rollback(6, s.machine.ledger.committed, "web"), wire.CodeCompacted, 0)
+}
+
 // TestPublished: bodies and marks, taken in the order in which they come, lead from state to state, and chains have no gap.
 func TestPublished(t *testing.T) {
 	s := newScene(t, nil)

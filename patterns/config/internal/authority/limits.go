@@ -16,6 +16,10 @@ const (
 	answeredMax, answeredKept = 1 << 17, 5 * time.Minute
 	// chunksGrantMax bounds what a client can let go out at once.
 	chunksGrantMax = 64
+	// cutBytesMax bounds what is kept of an encoded snapshot, cutKept how long nobody may have asked for it.
+	cutBytesMax, cutKept = 64 << 20, 5 * time.Second
+	// chokedFor is how long a client whose queue was full gets no chunks: a small part of what it takes to empty a queue.
+	chokedFor = 100 * time.Millisecond
 	// transfersMax bounds the answers in parts that one session may have under way, transferKept how long one is kept that nobody
 	// takes.
 	transfersMax, transferKept = 4, time.Minute

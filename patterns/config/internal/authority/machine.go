@@ -70,6 +70,7 @@ type Machine struct {
 	writes  []func() *Write // to come, in order; made when their turn comes, for they depend on what is on disk
 
 	sessions map[string]*session
+	cut      cut
 	waits    []*wait
 	waitsDue bool      // a wait may be over
 	waitsNew bool      // there is one that nodes have not been told of

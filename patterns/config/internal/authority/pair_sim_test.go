@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -280,9 +281,9 @@ func (w *world) check(primary *Machine) {
 // TestPairSimulation: at most one authority acknowledges, and nothing that was acknowledged is ever lost.
 func TestPairSimulation(t *testing.T) {
 	seeds := sockettest.Soaked(t, 300, 10_000)
-	acked, epochs := 0, uint64(0)
-	for seed := range seeds {
-		w := newWorld(t, uint64(seed))
+	var acked, epochs atomic.Uint64
+	sockettest.Seeds(t, seeds, func(t *testing.T, seed uint64) {
+		w := newWorld(t, seed)
 		for range 3 {
 			for range 1500 {
 				w.disturb()
@@ -290,12 +291,12 @@ func TestPairSimulation(t *testing.T) {
 			}
 			primary := w.settle()
 			w.check(primary)
-			epochs += primary.epoch.Number
+			epochs.Add(primary.epoch.Number)
 		}
-		acked += len(w.acked)
-	}
-	t.Logf("%d runs, %d acknowledged changes, %d epochs", seeds, acked, epochs)
-	if acked < 100*seeds || epochs < 5*uint64(seeds) {
-		t.Errorf("too quiet to show anything: %d acknowledged changes, %d epochs", acked, epochs)
+		acked.Add(uint64(len(w.acked)))
+	})
+	t.Logf("%d runs, %d acknowledged changes, %d epochs", seeds, acked.Load(), epochs.Load())
+	if acked.Load() < 100*uint64(seeds) || epochs.Load() < 5*uint64(seeds) {
+		t.Error("too quiet to show anything")
 	}
 }

@@ -82,7 +82,7 @@ func (m *Machine) installParts() {
 				part.Heads = append(part.Heads, head)
 			}
 		}
-		part.Entries, s.next = entriesFrom(s.snapshot, "", s.next)
+		part.Entries, s.next, _ = entriesFrom(s.snapshot, "", s.next)
 		part.Last = s.next == ""
 		s.complete = part.Last
 		s.parts++

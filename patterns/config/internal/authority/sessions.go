@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
@@ -21,6 +22,7 @@ type session struct {
 	heard     time.Time
 	revision  uint64 // as reported
 	proved    bool   // its digest was right
+	choked    time.Time
 	transfers map[uint64]*transfer
 }
 
@@ -203,8 +205,13 @@ func (m *Machine) tickSessions(now time.Time) {
 		for _, t := range s.transfers {
 			if now.Sub(t.touched) > transferKept {
 				delete(s.transfers, t.id)
+			} else if t.credit > 0 {
+				m.flow(s, t, now)
 			}
 		}
+	}
+	if now.Sub(m.cut.used) > cutKept {
+		m.cut = cut{}
 	}
 	m.waitsDue = true
 }
@@ -232,15 +239,16 @@ func (m *Machine) status(s *session, status *wire.Status, now time.Time) {
 
 func (m *Machine) line(s *session, now time.Time) wire.Node {
 	line := wire.Node{Session: s.id, Name: s.name, Trees: s.trees, Revision: s.revision, Seen: now.Sub(s.heard), Proved: s.proved}
-	if s.revision >= s.need(m.ledger.state()) {
+	switch need := s.need(m.ledger.state()); {
+	case !s.proved && s.revision > m.ledger.committed: // nobody has that: it is shown as it was reported
+		return line
+	case s.revision >= need:
 		line.Revision = m.ledger.committed
 		return line
 	}
-	for _, step := range m.ledger.after(min(max(s.revision, m.ledger.oldest()), m.ledger.committed), m.ledger.committed) {
-		if len(only(step.record, s.holds).Ops) > 0 {
-			line.Revision, line.Lag = step.record.Revision-1, max(0, now.Sub(step.made))
-			break
-		}
+	steps := m.ledger.after(min(max(s.revision, m.ledger.oldest()), m.ledger.committed), m.ledger.committed)
+	if first := sort.Search(len(steps), func(i int) bool { return s.need(steps[i].state) > s.revision }); first < len(steps) {
+		line.Revision, line.Lag = steps[first].record.Revision-1, max(0, now.Sub(steps[first].made))
 	}
 	return line
 }

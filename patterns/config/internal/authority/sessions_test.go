@@ -3,6 +3,7 @@
 package authority
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -63,23 +64,119 @@ func TestSyncSnapshot(t *testing.T) {
 	}
 	s.from("n", &wire.Cancel{ID: 1})
 	chunks := s.chunks("n", 2, &wire.Sync{ID: 2})
-	builder, err := model.NewBuilder(chunks[0].Revision, chunks[0].Heads)
-	if err != nil {
-		t.Fatal(err)
+	if s.rebuilt(chunks).Digest() != s.machine.ledger.state().Digest("t0", "t2") {
+		t.Error("the snapshot is another state")
 	}
+}
+
+// rebuilt is the state that chunks of a snapshot come to.
+func (s *scene) rebuilt(chunks []*wire.Chunk) *model.State {
+	s.t.Helper()
+	builder, err := model.NewBuilder(chunks[0].Revision, chunks[0].Heads)
 	for i, chunk := range chunks {
-		if chunk.Number != uint64(i) || chunk.From != 0 {
-			t.Fatalf("chunk %d is %d, from %d", i, chunk.Number, chunk.From)
+		if chunk.Number != uint64(i) || chunk.From != 0 || chunk.Revision != chunks[0].Revision {
+			s.t.Fatalf("chunk %d is %d, from %d, of revision %d", i, chunk.Number, chunk.From, chunk.Revision)
 		}
 		for _, entry := range chunk.Entries {
-			if err := builder.Add(entry); err != nil {
-				t.Fatal(err)
-			}
+			err = errors.Join(err, builder.Add(entry))
 		}
 	}
-	state, err := builder.State()
-	if err != nil || state.Digest() != s.machine.ledger.state().Digest("t0", "t2") {
-		t.Errorf("the snapshot is another state: %v", err)
+	state, buildErr := builder.State()
+	if err = errors.Join(err, buildErr); err != nil {
+		s.t.Fatal(err)
+	}
+	return state
+}
+
+// TestSharedSnapshot: who joins at the same time gets what was encoded once; who began before a change gets what stood then, and what
+// is kept goes.
+func TestSharedSnapshot(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("w")
+	for i := range uint64(3000) {
+		s.propose("w", i+1, set(fmt.Sprint("t/", i), strings.Repeat("v", 900)))
+	}
+	for _, node := range []string{"a", "b", "c", "late"} {
+		s.hello(node)
+	}
+	before := s.machine.ledger.state().Digest()
+	from := len(s.sent["late"])
+	s.from("late", &wire.Sync{ID: 1})
+	a := s.chunks("a", 1, &wire.Sync{ID: 1})
+	parts := &s.machine.cut.parts[0]
+	b := s.chunks("b", 7, &wire.Sync{ID: 7})
+	if &s.machine.cut.parts[0] != parts || len(s.machine.cut.parts) != len(a) || parts.encoded == nil {
+		t.Errorf("%d parts are kept, of %d", len(s.machine.cut.parts), len(a))
+	}
+	if s.rebuilt(a).Digest() != before || s.rebuilt(b).Digest() != before {
+		t.Error("not what stands")
+	}
+	s.propose("w", 5000, set("t/0", "changed"))
+	if c := s.rebuilt(s.chunks("c", 2, &wire.Sync{ID: 2})); c.Digest() != s.machine.ledger.state().Digest() || c.Digest() == before {
+		t.Error("who joins after a change gets what stood before")
+	}
+	s.from("late", &wire.More{ID: 1, Chunks: 64})
+	var late []*wire.Chunk
+	for _, message := range s.sent["late"][from:] {
+		late = append(late, message.(*wire.Chunk))
+	}
+	if !late[len(late)-1].Last || s.rebuilt(late).Digest() != before {
+		t.Error("who began before a change gets a mix")
+	}
+	s.pass(cutKept + 2*s.cfg.Interval)
+	if s.machine.cut.state != nil {
+		t.Error("a snapshot is kept for nobody")
+	}
+}
+
+// TestLargeChunks: of large values only a few come unasked, so that they do not run over a queue, and all of them in the end.
+func TestLargeChunks(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.ValueBytesMax, c.HistoryBytes = 2<<20, 1<<30 })
+	s.hello("w")
+	for i := range uint64(10) {
+		s.propose("w", i+1, set(fmt.Sprint("t/", i), strings.Repeat("v", 2<<20)))
+	}
+	s.hello("n")
+	first := len(s.sent["n"])
+	s.from("n", &wire.Sync{ID: 1})
+	if got := len(s.sent["n"]) - first; got != 1 {
+		t.Errorf("%d chunks of 2 MiB come unasked", got)
+	}
+	s.from("n", &wire.More{ID: 1, Chunks: 1 << 60})
+	if got := len(s.sent["n"]) - first; got != 2 {
+		t.Errorf("%d chunks of 2 MiB came when many were asked for", got)
+	}
+	if chunks := s.chunks("n", 2, &wire.Sync{ID: 2}); s.rebuilt(chunks).Digest() != s.machine.ledger.state().Digest() {
+		t.Error("not what stands")
+	}
+}
+
+// TestChoked: a client whose queue is full gets no chunks for a while, and then what it had asked for.
+func TestChoked(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("w")
+	for i := range uint64(3000) {
+		s.propose("w", i+1, set(fmt.Sprint("t/", i), strings.Repeat("v", 1000)))
+	}
+	s.hello("n")
+	s.from("n", &wire.Sync{ID: 1})
+	s.machine.Choked("n", s.now)
+	s.machine.Choked("nobody", s.now)
+	before := len(s.sent["n"])
+	s.from("n", &wire.More{ID: 1, Chunks: 1})
+	if len(s.sent["n"]) != before {
+		t.Error("a chunk for a queue that is full")
+	}
+	s.from("n", &wire.Sync{ID: 2})
+	s.must(s.result("n", 2), wire.CodeBusy, 0)
+	s.from("n", &wire.Read{ID: 3})
+	s.must(s.result("n", 3), wire.CodeBusy, 0)
+	s.pass(time.Second)
+	if chunk, is := s.last("n").(*wire.Chunk); !is || chunk.ID != 1 || chunk.Number != wire.ChunksAhead {
+		t.Errorf("then %+v", s.last("n"))
+	}
+	if chunks := s.chunks("n", 4, &wire.Sync{ID: 4}); s.rebuilt(chunks).Digest() != s.machine.ledger.state().Digest() {
+		t.Error("not what stands")
 	}
 }
 
@@ -187,6 +284,26 @@ func TestWaitAndStatus(t *testing.T) {
 	s.from("w", &wire.Status{Request: 8})
 	if nodes := s.last("w").(*wire.Nodes); len(nodes.Nodes) != 2 {
 		t.Errorf("a node that has left is still there: %+v", nodes.Nodes)
+	}
+}
+
+// TestAbsurdReports: a node that claims what nobody has is shown as it claims, unproved, and counts for nobody who waits.
+func TestAbsurdReports(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("w")
+	s.hello("n", "t0")
+	s.propose("w", 1, set("t0/a", "1"))
+	s.from("w", &wire.Report{Revision: 1, Digest: s.machine.ledger.state().Digest()})
+	for _, claim := range []uint64{2, 1 << 40, 1<<64 - 1} {
+		s.from("n", &wire.Report{Epoch: model.Epoch{Number: 9}, Revision: claim, Digest: s.machine.ledger.state().Digest("t0")})
+		s.from("w", &wire.Status{Request: claim})
+		if n := s.last("w").(*wire.Nodes).Nodes[0]; n.Session != "n" || n.Revision != claim || n.Proved || n.Lag != 0 {
+			t.Errorf("claims %d: %+v", claim, n)
+		}
+		s.from("w", &wire.Wait{ID: claim, Revision: 1})
+		if s.answered("w", claim) {
+			t.Errorf("who claims %d counts as having applied it", claim)
+		}
 	}
 }
 

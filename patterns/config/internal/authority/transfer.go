@@ -41,11 +41,14 @@ func (m *Machine) sync(s *session, sync *wire.Sync, now time.Time) {
 		m.refuse(s, sync.ID, wire.CodeBusy, "this authority does not know yet that it is acknowledged") // a copy does not go back
 		return
 	}
-	t := &transfer{id: sync.ID, state: m.ledger.state().Only(s.holds), holds: s.holds}
+	t := &transfer{id: sync.ID, holds: s.holds}
 	known := sync.Revision != 0 && m.ledger.has(sync.Revision) && sync.Revision <= committed
 	if known && s.digest(m.ledger.at(sync.Revision)) == sync.Digest {
 		t.from = sync.Revision
 		t.records = slices.Clone(m.ledger.after(sync.Revision, committed))
+		t.state = m.ledger.state().Only(s.holds)
+	} else {
+		t.state = m.cutFor(s, now)
 	}
 	m.begin(s, t, now)
 }
@@ -68,7 +71,19 @@ func (m *Machine) read(s *session, read *wire.Read, now time.Time) {
 	}
 }
 
+// Choked says that the queue to a client is full. To put together what it does not take would cost others time: for a while it gets
+// no chunks.
+func (m *Machine) Choked(session string, now time.Time) {
+	if s := m.sessions[session]; s != nil {
+		s.choked = now
+	}
+}
+
 func (m *Machine) begin(s *session, t *transfer, now time.Time) {
+	if now.Sub(s.choked) < chokedFor {
+		m.refuse(s, t.id, wire.CodeBusy, "the queue to this client is full")
+		return
+	}
 	if len(s.transfers) >= transfersMax { // whoever asked for the oldest has given it up, or would have taken it
 		oldest := t
 		for _, other := range s.transfers {
@@ -80,70 +95,127 @@ func (m *Machine) begin(s *session, t *transfer, now time.Time) {
 	}
 	t.epoch, t.credit, t.touched = m.epoch, wire.ChunksAhead, now
 	s.transfers[t.id] = t
-	m.flow(s, t)
+	m.flow(s, t, now)
 }
 
 func (m *Machine) more(s *session, more *wire.More, now time.Time) {
 	if t := s.transfers[more.ID]; t != nil {
 		t.credit = min(t.credit+min(more.Chunks, chunksGrantMax), chunksGrantMax)
 		t.touched = now
-		m.flow(s, t)
+		m.flow(s, t, now)
 	}
 }
 
-// flow sends the chunks that there is credit for.
-func (m *Machine) flow(s *session, t *transfer) {
-	for t.credit > 0 {
-		chunk := t.chunk()
-		m.send(s.id, chunk)
+// flow sends the chunks that there is credit for, but not much more at once than that many of the usual length: large values are not
+// to fill a queue that then drops them.
+func (m *Machine) flow(s *session, t *transfer, now time.Time) {
+	if now.Sub(s.choked) < chokedFor {
+		return // the next tick after it goes on
+	}
+	for bytes := 0; t.credit > 0 && bytes < wire.ChunksAhead*wire.ChunkBytes; t.credit-- {
+		chunk, encoded, octets := m.chunk(t)
+		if encoded != nil {
+			m.send(s.id, wire.EncodedChunk{Chunk: chunk, Encoded: encoded})
+		} else {
+			m.send(s.id, chunk)
+		}
 		if chunk.Last {
 			delete(s.transfers, t.id)
 			return
 		}
-		t.credit--
+		bytes += octets
 	}
+	t.credit = 0 // each chunk that arrives brings more
 }
 
-func (t *transfer) chunk() *wire.Chunk {
-	c := &wire.Chunk{ID: t.id, Number: t.number, Epoch: t.epoch, From: t.from, Revision: t.state.Revision()}
+// chunk returns the next chunk, its entries as they were encoded before if they were, and about how many octets it has.
+func (m *Machine) chunk(t *transfer) (c *wire.Chunk, encoded []byte, octets int) {
+	c = &wire.Chunk{ID: t.id, Number: t.number, Epoch: t.epoch, From: t.from, Revision: t.state.Revision()}
 	if t.number == 0 {
 		for head := range t.state.Heads("") {
-			if t.prefix == "" || t.prefix == head.Tree+"/" { // of a part of a tree there is no digest
+			if model.Covers(t.prefix, head.Tree+"/") { // of a part of a tree there is no digest
 				c.Heads = append(c.Heads, head)
 			}
 		}
 	}
-	t.number++
-	if t.from != 0 {
-		t.fillRecords(c)
-	} else {
-		c.Entries, t.next = entriesFrom(t.state, t.prefix, t.next)
-		c.Last = t.next == ""
+	switch {
+	case t.from != 0:
+		octets = t.fillRecords(c)
+	case t.state == m.cut.state:
+		p := m.cut.part(t.number)
+		c.Entries, encoded, t.next, octets = p.entries, p.encoded, p.next, p.octets
+	default:
+		c.Entries, t.next, octets = entriesFrom(t.state, t.prefix, t.next)
 	}
-	return c
+	t.number++
+	c.Last = t.from == 0 && t.next == "" || t.from != 0 && len(t.records) == 0
+	return c, encoded, octets
 }
 
-func (t *transfer) fillRecords(c *wire.Chunk) {
-	for bytes := 0; len(t.records) > 0 && bytes < wire.ChunkBytes; t.records = t.records[1:] {
+// cut is the state that was last asked for by somebody who joins, in parts that are encoded once for all who join at that time.
+type cut struct {
+	whole *model.State // that the ledger had
+	trees []string
+	state *model.State // those trees of it; nil: there is no cut
+	parts []part
+	kept  int // octets that are encoded
+	used  time.Time
+}
+
+type part struct {
+	entries []*model.Entry
+	encoded []byte // nil: too much is kept already
+	octets  int
+	next    string // the key at which the next part begins; empty: this is the last
+}
+
+// cutFor returns the state for a session that joins, the same for all that hold the same.
+func (m *Machine) cutFor(s *session, now time.Time) *model.State {
+	if whole := m.ledger.state(); m.cut.whole != whole || !slices.Equal(m.cut.trees, s.trees) {
+		m.cut = cut{whole: whole, trees: s.trees, state: whole.Only(s.holds)}
+	}
+	m.cut.used = now
+	return m.cut.state
+}
+
+func (c *cut) part(number uint64) *part {
+	for uint64(len(c.parts)) <= number {
+		var p part
+		from := ""
+		if len(c.parts) > 0 {
+			from = c.parts[len(c.parts)-1].next
+		}
+		p.entries, p.next, p.octets = entriesFrom(c.state, "", from)
+		if c.kept+p.octets <= cutBytesMax {
+			p.encoded = wire.AppendEntries(nil, p.entries)
+			c.kept += len(p.encoded)
+		}
+		c.parts = append(c.parts, p)
+	}
+	return &c.parts[number]
+}
+
+func (t *transfer) fillRecords(c *wire.Chunk) (octets int) {
+	for ; len(t.records) > 0 && octets < wire.ChunkBytes; t.records = t.records[1:] {
 		if record := only(t.records[0].record, t.holds); len(record.Ops) > 0 {
 			c.Records = append(c.Records, record)
-			bytes += wire.RecordBytes(&record)
+			octets += wire.RecordBytes(&record)
 		}
 	}
-	c.Last = len(t.records) == 0
+	return octets
 }
 
-// entriesFrom returns entries under a prefix, from a key on, that fill a chunk, and the key to go on from; empty: there are no more.
-func entriesFrom(state *model.State, prefix, from string) (entries []*model.Entry, next string) {
-	bytes := 0
+// entriesFrom returns entries under a prefix, from a key on, that fill a chunk, the key to go on from, empty if there are no more, and
+// about how many octets they have.
+func entriesFrom(state *model.State, prefix, from string) (entries []*model.Entry, next string, octets int) {
 	for entry := range state.ListFrom(prefix, from) {
-		if bytes >= wire.ChunkBytes {
-			return entries, entry.Key
+		if octets >= wire.ChunkBytes {
+			return entries, entry.Key, octets
 		}
 		entries = append(entries, entry)
-		bytes += wire.EntryBytes(entry)
+		octets += wire.EntryBytes(entry)
 	}
-	return entries, ""
+	return entries, "", octets
 }
 
 func (m *Machine) cancel(s *session, id uint64) {

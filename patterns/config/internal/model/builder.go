@@ -31,8 +31,8 @@ func NewBuilder(revision uint64, heads []Head) (*Builder, error) {
 	return &Builder{revision: revision, heads: heads}, nil
 }
 
-// Add adds an entry; trees come in the order of heads, and entries of a tree in that of their keys. The entry must not be changed any
-// more.
+// Add adds an entry; trees come in the order of heads, and entries of a tree in that of their keys. The entry is of the state from now
+// on: it must not be changed any more, nor be added to another.
 func (b *Builder) Add(entry *Entry) error {
 	if err := CheckKey(entry.Key); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)

@@ -55,6 +55,13 @@ func TreeOf(key string) string {
 	return tree
 }
 
+// Covers says whether a prefix covers a key: that of its name, and those below it. With a slash at its end it covers those below alone;
+// an empty one covers all.
+func Covers(prefix, key string) bool {
+	rest, found := strings.CutPrefix(key, prefix)
+	return found && (rest == "" || prefix == "" || rest[0] == '/' || prefix[len(prefix)-1] == '/')
+}
+
 func treeReason(tree string) string {
 	switch {
 	case tree == "":

@@ -5,6 +5,7 @@ package model
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -82,41 +83,53 @@ func (s *State) Digest(names ...string) (sum Digest) {
 	return sum
 }
 
-// List yields the entries whose keys begin with prefix, in the order of their trees and then of their keys; all of them for an
-// empty prefix.
+// List yields the entries that a prefix covers, in the order of their trees and then of their keys.
 func (s *State) List(prefix string) iter.Seq[*Entry] { return s.ListFrom(prefix, "") }
 
 // ListFrom is List from a key of it on.
 func (s *State) ListFrom(prefix, start string) iter.Seq[*Entry] {
+	if prefix == "" {
+		return s.listAll(start)
+	}
 	return func(yield func(*Entry) bool) {
-		start := start
-		for name, t := range s.trees.from(TreeOf(start)) { // a tree's name may come before another's whose keys come first
-			if !overlaps(name+"/", prefix) {
-				continue
+		t, _ := s.trees.get(TreeOf(prefix))
+		below := prefix
+		if below[len(below)-1] != '/' {
+			if entry, found := t.entries.get(prefix); found && start <= prefix && !yield(entry) {
+				return
 			}
-			for key, entry := range t.entries.from(max(prefix, start)) {
-				if !strings.HasPrefix(key, prefix) {
-					break
-				}
-				if !yield(entry) {
-					return
-				}
+			below += "/" // between the two there are other names
+		}
+		for key, entry := range t.entries.from(max(below, start)) {
+			if !strings.HasPrefix(key, below) || !yield(entry) {
+				return
 			}
-			start = ""
 		}
 	}
 }
 
-func overlaps(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
+func (s *State) listAll(start string) iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		from := start
+		for _, t := range s.trees.from(TreeOf(start)) { // a tree's name may come before another's whose keys come first
+			for _, entry := range t.entries.from(from) {
+				if !yield(entry) {
+					return
+				}
+			}
+			from = ""
+		}
+	}
+}
 
-// Diff yields what differs between two states among keys with a prefix: the old entry and the new one, nil where there is none.
+// Diff yields what differs between two states among keys that a prefix covers: the old entry and the new one, nil where there is none.
 // It takes time in proportion to what differs, if one state was made from the other.
 func Diff(old, new *State, prefix string) iter.Seq2[*Entry, *Entry] {
 	return func(yield func(*Entry, *Entry) bool) {
 		differ(old.trees, new.trees, func(oldTree, newTree *treap[tree]) bool {
 			return differ(entriesOf(oldTree), entriesOf(newTree), func(oldEntry, newEntry *treap[*Entry]) bool {
 				before, after := entryOf(oldEntry), entryOf(newEntry)
-				if !hasPrefix(before, after, prefix) || same(before, after) {
+				if !covers(prefix, before, after) || same(before, after) {
 					return true
 				}
 				return yield(before, after)
@@ -139,19 +152,19 @@ func entryOf(node *treap[*Entry]) *Entry {
 	return node.value
 }
 
-func hasPrefix(before, after *Entry, prefix string) bool {
+func covers(prefix string, before, after *Entry) bool {
 	if after == nil {
 		after = before
 	}
-	return strings.HasPrefix(after.Key, prefix)
+	return Covers(prefix, after.Key)
 }
 
 // same compares by revision: within one history a key is set once under each.
 func same(before, after *Entry) bool {
-	return before == after || before != nil && after != nil && before.Revision == after.Revision && before.digest() == after.digest()
+	return before == after || before != nil && after != nil && before.Revision == after.Revision && before.sum == after.sum
 }
 
-// Changed says whether any key with the prefix differs.
+// Changed says whether any key that the prefix covers differs.
 func Changed(old, new *State, prefix string) bool {
 	for range Diff(old, new, prefix) {
 		return true
@@ -190,60 +203,112 @@ func (s *State) Validate(t *Transaction) error {
 // Apply returns the state after a record, which was validated when it was made. Trees for which holds is false are left out; nil
 // holds all.
 func (s *State) Apply(record *Record, holds func(tree string) bool) *State {
-	next := *s
-	next.apply(record, holds, &edit{})
-	return &next
+	c := changing{next: *s, holds: holds, batch: &edit{}}
+	c.apply(record)
+	return c.end(record.Revision)
 }
 
-// ApplyAll returns the state after records, in order: what Apply one after the other comes to, without the states in between.
-func (s *State) ApplyAll(records []Record, holds func(tree string) bool) *State {
-	next := *s
-	batch := &edit{}
-	for i := range records {
-		next.apply(&records[i], holds, batch)
+// ApplyAll returns the state after records, in order: what Apply one after the other comes to, without the states in between. Of the
+// operations on a key only the last costs more than a look.
+func (s *State) ApplyAll(records []*Record, holds func(tree string) bool) *State {
+	c := changing{next: *s, holds: holds, batch: &edit{}}
+	if len(records) == 0 {
+		return c.end(s.revision)
 	}
-	return &next
+	if len(records) > 1 {
+		c.gone = make(map[string]struct{})
+	}
+	for _, record := range slices.Backward(records) {
+		c.apply(record)
+	}
+	return c.end(records[len(records)-1].Revision)
 }
 
-func (next *State) apply(record *Record, holds func(tree string) bool, batch *edit) {
-	next.revision = record.Revision
-	for i := range record.Ops {
+// changing is a state on its way. It takes records from the last to the first: what is there already of a later one stays.
+type changing struct {
+	next  State
+	holds func(tree string) bool
+	batch *edit               // by itself, since what it made keeps it
+	gone  map[string]struct{} // keys that a later record deletes; nil: no other record comes
+
+	name  string // of the tree that is being changed
+	tree  tree
+	known bool // it was there before
+}
+
+func (c *changing) apply(record *Record) {
+	for i := range slices.Backward(record.Ops) {
 		op := &record.Ops[i]
-		name := TreeOf(op.Key)
-		if holds != nil && !holds(name) {
+		if name := TreeOf(op.Key); name != c.name && !c.turn(name) {
 			continue
 		}
-		t, found := next.trees.get(name)
-		if !found {
-			next.count++
+		c.tree.revision = max(c.tree.revision, record.Revision)
+		if _, over := c.gone[op.Key]; over {
+			continue
 		}
-		t.revision = record.Revision
-		if old, found := t.entries.get(op.Key); found {
-			t.forget(old)
+		key := op.Key
+		if old, found := c.tree.entries.get(key); found {
+			if old.Revision >= record.Revision {
+				continue
+			}
+			key = old.Key // kept once, and alone
+			c.tree.forget(old)
 			if op.Delete {
-				t.entries = t.entries.remove(op.Key)
+				c.tree.entries = c.tree.entries.remove(op.Key)
 			}
 		}
-		if !op.Delete {
-			entry := &Entry{Key: op.Key, Value: op.Value, Revision: record.Revision, TTL: op.TTL}
-			if op.TTL != 0 {
-				entry.Owner = record.Session
+		if op.Delete {
+			if c.gone != nil {
+				c.gone[op.Key] = struct{}{}
 			}
-			t.entries = t.entries.putWithin(batch, op.Key, entry)
-			t.count(entry)
+			continue
 		}
-		next.trees = next.trees.putWithin(batch, name, t)
+		entry := &Entry{Key: key, Value: op.Value, Revision: record.Revision, TTL: op.TTL}
+		if op.TTL != 0 {
+			entry.Owner = record.Session
+		}
+		c.tree.entries = c.tree.entries.put(c.batch, key, entry)
+		c.tree.count(entry)
 	}
+}
+
+// turn goes on with another tree, if that is held.
+func (c *changing) turn(name string) bool {
+	if c.holds != nil && !c.holds(name) {
+		return false
+	}
+	c.leave()
+	c.name = name
+	c.tree, c.known = c.next.trees.get(name)
+	return true
+}
+
+func (c *changing) leave() {
+	if c.name == "" {
+		return
+	}
+	if !c.known {
+		c.next.count++
+	}
+	c.next.trees = c.next.trees.put(c.batch, c.name, c.tree)
+}
+
+func (c *changing) end(revision uint64) *State {
+	c.leave()
+	state := c.next
+	state.revision = revision
+	return &state
 }
 
 func (t *tree) count(entry *Entry) {
-	t.digest = t.digest.Plus(entry.digest())
+	entry.sum = entry.digest()
+	t.digest = t.digest.Plus(entry.sum)
 	t.keys++
 	t.bytes += len(entry.Key) + len(entry.Value)
 }
 
 func (t *tree) forget(entry *Entry) {
-	t.digest = t.digest.Minus(entry.digest())
+	t.digest = t.digest.Minus(entry.sum)
 	t.keys--
 	t.bytes -= len(entry.Key) + len(entry.Value)
 }

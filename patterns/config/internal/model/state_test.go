@@ -75,12 +75,50 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestApplyAll: many records at once come to what they come to one after the other, and leave the state before alone.
+func TestApplyAll(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 2))
+	holds := func(tree string) bool { return tree != "b" }
+	for range 300 {
+		state := &State{}
+		for range 1 + random.IntN(4) {
+			before, next := state, state
+			var records []*Record
+			for range random.IntN(40) {
+				record := randomRecord(random, next)
+				records = append(records, record)
+				next = next.Apply(record, holds)
+			}
+			heads, digest := slices.Collect(state.Heads("")), state.Digest()
+			state = state.ApplyAll(records, holds)
+			if !slices.Equal(slices.Collect(state.Heads("")), slices.Collect(next.Heads(""))) || Changed(state, next, "") ||
+				state.Revision() != next.Revision() {
+				t.Fatalf("%d records: %v, want %v", len(records), slices.Collect(state.Heads("")), slices.Collect(next.Heads("")))
+			}
+			if trees, keys, bytes := state.Size(); fmt.Sprint(trees, keys, bytes) != fmt.Sprint(next.Size()) {
+				t.Fatal(trees, keys, bytes)
+			}
+			if !slices.Equal(heads, slices.Collect(before.Heads(""))) || before.digestOfEntries() != digest {
+				t.Fatal("the state before has changed")
+			}
+		}
+	}
+}
+
+// digestOfEntries does not rely on the sums.
+func (s *State) digestOfEntries() (sum Digest) {
+	for entry := range s.List("") {
+		sum = sum.Plus(entry.digest())
+	}
+	return sum
+}
+
 func checkContent(t *testing.T, state *State, plain naive) {
 	t.Helper()
-	for _, prefix := range []string{"", "a", "a/", "a-b/1", "b/", "c"} {
+	for _, prefix := range []string{"", "a", "a/", "a-b/1", "a-b/1/", "b/", "c"} {
 		var want []string
 		for _, key := range slices.SortedFunc(maps.Keys(plain), byTree) {
-			if strings.HasPrefix(key, prefix) {
+			if Covers(prefix, key) {
 				want = append(want, key)
 			}
 		}
@@ -115,7 +153,8 @@ func checkDiff(t *testing.T, old, new *State, plainOld, plainNew naive) {
 	t.Helper()
 	got := map[string][2]*Entry{}
 	last := ""
-	for before, after := range Diff(old, new, "a") {
+	prefix := []string{"", "a", "a-b/"}[new.Revision()%3]
+	for before, after := range Diff(old, new, prefix) {
 		key := before
 		if key == nil {
 			key = after
@@ -134,7 +173,7 @@ func checkDiff(t *testing.T, old, new *State, plainOld, plainNew naive) {
 	}
 	for key, after := range plainNew {
 		before := plainOld[key]
-		differs := strings.HasPrefix(key, "a") && (before.Revision != after.Revision)
+		differs := Covers(prefix, key) && (before.Revision != after.Revision)
 		if _, found := got[key]; found != differs {
 			t.Fatalf("%q differs: %v, want %v", key, found, differs)
 		}
@@ -286,5 +325,39 @@ func TestCheck(t *testing.T) {
 	}
 	if err := big.Check(ValueBytesMax); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a transaction above its limit: %v", err)
+	}
+}
+
+// TestCovers: a prefix is a path.
+func TestCovers(t *testing.T) {
+	keys := []string{"web/a", "web/a-b", "web/a.c", "web/a/b", "web/a/b/c", "webster/a"}
+	record := &Record{Revision: 1}
+	for _, key := range keys {
+		record.Ops = append(record.Ops, Op{Key: key})
+	}
+	state := (&State{}).Apply(record, nil)
+	for prefix, want := range map[string][]string{
+		"": keys, "web": keys[:5], "web/": keys[:5], "web/a": {"web/a", "web/a/b", "web/a/b/c"}, "web/a/": {"web/a/b", "web/a/b/c"},
+		"web/a/b/c": {"web/a/b/c"}, "we": nil, "web/a/b/": {"web/a/b/c"}, "/": nil, "web//": nil, "web/a-": nil,
+	} {
+		var listed, differ []string
+		for entry := range state.List(prefix) {
+			listed = append(listed, entry.Key)
+		}
+		for _, after := range Diff(&State{}, state, prefix) {
+			differ = append(differ, after.Key)
+		}
+		if !slices.Equal(listed, want) || !slices.Equal(differ, want) {
+			t.Errorf("prefix %q: %q and %q, want %q", prefix, listed, differ, want)
+		}
+		for i, key := range want {
+			var rest []string
+			for entry := range state.ListFrom(prefix, key) {
+				rest = append(rest, entry.Key)
+			}
+			if !slices.Equal(rest, want[i:]) {
+				t.Errorf("prefix %q from %q: %q, want %q", prefix, key, rest, want[i:])
+			}
+		}
 	}
 }

@@ -33,31 +33,33 @@ const (
 
 // Entry is a key and what it holds.
 type Entry struct {
-	Key      string
-	Value    []byte
-	Revision uint64        // of the transaction that set it
-	TTL      time.Duration // how long it outlives its owner; 0: it is not ephemeral
-	Owner    string        // of an ephemeral key, the session that set it; else empty
+	Key      string        `json:"key"`
+	Value    []byte        `json:"value"`           // base64
+	Revision uint64        `json:"revision"`        // of the transaction that set it
+	TTL      time.Duration `json:"ttl,omitempty"`   // in ns, how long it outlives its owner; 0: it is not ephemeral
+	Owner    string        `json:"owner,omitempty"` // of an ephemeral key, the session that set it; else empty
+
+	sum Digest // of all that, once it is part of a state
 }
 
 // Op sets a key, or deletes it.
 type Op struct {
-	Key    string
-	Value  []byte
-	TTL    time.Duration
-	Delete bool
+	Key    string        `json:"key"`
+	Value  []byte        `json:"value,omitempty"` // base64
+	TTL    time.Duration `json:"ttl,omitempty"`   // in ns
+	Delete bool          `json:"delete,omitempty"`
 }
 
 // Condition asks that a key be at a revision; 0: that there be no such key.
 type Condition struct {
-	Key      string
-	Revision uint64
+	Key      string `json:"key"`
+	Revision uint64 `json:"revision"`
 }
 
 // Transaction is a set of changes that become visible at once, under one revision, or not at all.
 type Transaction struct {
-	Conditions []Condition
-	Ops        []Op // at most one for each key
+	Conditions []Condition `json:"conditions,omitempty"`
+	Ops        []Op        `json:"ops"` // at most one for each key
 }
 
 // AuthorityID tells one authority from another, for as long as its store lives.
@@ -66,11 +68,23 @@ type AuthorityID [8]byte
 // String gives it in hexadecimal.
 func (a AuthorityID) String() string { return hex.EncodeToString(a[:]) }
 
+// MarshalText gives it in hexadecimal.
+func (a AuthorityID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, a[:]), nil }
+
+// UnmarshalText reads what MarshalText gave.
+func (a *AuthorityID) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(a)) {
+		return fmt.Errorf("config: %d octets for an authority, want %d", len(text), hex.EncodedLen(len(a)))
+	}
+	_, err := hex.Decode(a[:], text)
+	return err
+}
+
 // Epoch is one life of the authority: from taking over to the end. A later one has a higher number; the authority keeps two
 // apart that an operator made by force on two sides of a partition.
 type Epoch struct {
-	Number    uint64
-	Authority AuthorityID
+	Number    uint64      `json:"number"`
+	Authority AuthorityID `json:"authority"`
 }
 
 // Compare orders epochs: negative when e is before other.
@@ -86,13 +100,13 @@ func (e Epoch) String() string { return fmt.Sprintf("%d-%s", e.Number, e.Authori
 
 // Record is a transaction that has its revision: what is stored, replicated and distributed.
 type Record struct {
-	Revision uint64 // each record's is its predecessor's plus one
-	Epoch    Epoch
-	Time     time.Time // by the authority's clock, for people to read
-	Author   string    // as claimed
-	Session  string    // of the client that asked for it, the owner of its ephemeral keys
-	Request  uint64    // its number there, so that asking again does not change twice; 0: none
-	Ops      []Op
+	Revision uint64    `json:"revision"` // each record's is its predecessor's plus one
+	Epoch    Epoch     `json:"epoch"`
+	Time     time.Time `json:"time"`              // by the authority's clock, for people to read
+	Author   string    `json:"author"`            // as claimed
+	Session  string    `json:"session,omitempty"` // of the client that asked for it, the owner of its ephemeral keys
+	Request  uint64    `json:"request,omitempty"` // its number there, so that asking again does not change twice; 0: none
+	Ops      []Op      `json:"ops"`
 }
 
 // Check says whether a transaction is well-formed, whatever the state; values have at most valueBytesMax octets.

@@ -7,8 +7,9 @@ import (
 	"iter"
 )
 
-// treap is a sorted map that never changes: put and remove return another one that shares all but the path to the key. A node's
-// rank is drawn from its key by a seed of this process, so that nobody can choose keys that make it deep.
+// treap is a sorted map that never changes once the batch has ended that made it: put and remove return another one that shares all
+// but the path to the key. A node's rank is drawn from its key by a seed of this process, so that nobody can choose keys that make
+// it deep.
 type treap[V any] struct {
 	key         string
 	value       V
@@ -40,30 +41,8 @@ func (t *treap[V]) get(key string) (value V, found bool) {
 	return value, false
 }
 
-func (t *treap[V]) put(key string, value V) *treap[V] {
-	if t == nil {
-		return newTreap(key, value)
-	}
-	changed := *t
-	switch {
-	case key < t.key:
-		changed.left = t.left.put(key, value)
-		if changed.left.rank > changed.rank {
-			return changed.rotateRight()
-		}
-	case key > t.key:
-		changed.right = t.right.put(key, value)
-		if changed.right.rank > changed.rank {
-			return changed.rotateLeft()
-		}
-	default:
-		changed.value = value
-	}
-	return &changed
-}
-
-// putWithin is put that changes what the same batch has made.
-func (t *treap[V]) putWithin(batch *edit, key string, value V) *treap[V] {
+// put changes what the same batch has made, and copies the rest of the path.
+func (t *treap[V]) put(batch *edit, key string, value V) *treap[V] {
 	if t == nil {
 		made := newTreap(key, value)
 		made.edit = batch
@@ -75,13 +54,13 @@ func (t *treap[V]) putWithin(batch *edit, key string, value V) *treap[V] {
 	}
 	switch {
 	case key < t.key:
-		t.left = t.left.putWithin(batch, key, value)
+		t.left = t.left.put(batch, key, value)
 		if up := t.left; up.rank > t.rank {
 			t.left, up.right = up.right, t
 			return up
 		}
 	case key > t.key:
-		t.right = t.right.putWithin(batch, key, value)
+		t.right = t.right.put(batch, key, value)
 		if up := t.right; up.rank > t.rank {
 			t.right, up.left = up.left, t
 			return up
@@ -90,19 +69,6 @@ func (t *treap[V]) putWithin(batch *edit, key string, value V) *treap[V] {
 		t.value = value
 	}
 	return t
-}
-
-// rotateRight lifts the left child, which is new and may change.
-func (t treap[V]) rotateRight() *treap[V] {
-	up := t.left
-	t.left, up.right = up.right, &t
-	return up
-}
-
-func (t treap[V]) rotateLeft() *treap[V] {
-	up := t.right
-	t.right, up.left = up.left, &t
-	return up
 }
 
 func (t *treap[V]) remove(key string) *treap[V] {
@@ -195,16 +161,16 @@ func (t *treap[V]) split(key string) (low, at, high *treap[V]) {
 	if t == nil {
 		return nil, nil, nil
 	}
+	if key == t.key {
+		return t.left, t, t.right
+	}
 	changed := *t
-	switch {
-	case key < t.key:
+	if key < t.key {
 		low, at, changed.left = t.left.split(key)
 		return low, at, &changed
-	case key > t.key:
-		changed.right, at, high = t.right.split(key)
-		return &changed, at, high
 	}
-	return t.left, t, t.right
+	changed.right, at, high = t.right.split(key)
+	return &changed, at, high
 }
 
 // differ yields the pairs in which two treaps differ, in order of keys; what they share costs nothing. An absent side is nil.

@@ -73,13 +73,15 @@ type Machine struct {
 	proved       time.Time // when visible was last known to equal the authority's
 	reason       error     // why it is in doubt; nil: it is not
 
-	kept   kept
-	marked time.Time // when the last mark came
-	want   bool      // the copy has to be synced
-	whole  bool      // by a snapshot, since records did not help
-	syncAt time.Time // not before
-	wait   time.Duration
-	sync   *syncing
+	kept    kept
+	joined  *wire.Mark      // of the batch that is being taken, not applied yet
+	records []*model.Record // that are about to be applied; empty between inputs
+	marked  time.Time       // when the last mark came
+	want    bool            // the copy has to be synced
+	whole   bool            // by a snapshot, since records did not help
+	syncAt  time.Time       // not before
+	wait    time.Duration
+	sync    *syncing
 
 	lastID     uint64
 	requests   map[uint64]*request // by handle
@@ -172,20 +174,31 @@ func (m *Machine) Received(at int, message wire.Message, bytes int, now time.Tim
 	m.settle(now)
 }
 
-// Published takes a message from where Follow said; nil stands for one that could not be read.
-func (m *Machine) Published(message wire.Message, bytes int, now time.Time) {
-	if m.followed < 0 || m.config.Observer {
+// Published is a message from where Follow said, and the length of its frame; no message stands for one that could not be read.
+type Published struct {
+	Message wire.Message
+	Bytes   int
+}
+
+// Published takes messages that were there together, in order. Of what they lead to only the last revision becomes visible. Of a
+// message of at most FrameReusedMax octets nothing is kept that refers to its frame.
+func (m *Machine) Published(messages []Published, now time.Time) {
+	if m.followed < 0 || m.config.Observer || len(messages) == 0 {
 		return
 	}
 	m.hear(now)
-	switch message := message.(type) {
-	case *wire.Body:
-		m.body(message, bytes, now)
-	case *wire.Mark:
-		m.mark(message, bytes, now)
-	default:
-		m.doubt(errGarbled, now)
+	for _, p := range messages {
+		switch message := p.Message.(type) {
+		case *wire.Body:
+			m.body(message, p.Bytes, now)
+		case *wire.Mark:
+			m.mark(message, p.Bytes, now)
+		default:
+			m.applyJoined(now)
+			m.doubt(errGarbled, now)
+		}
 	}
+	m.applyJoined(now)
 	m.settle(now)
 }
 

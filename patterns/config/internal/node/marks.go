@@ -50,9 +50,11 @@ func (k *kept) clear() {
 	k.marks, k.count, k.bytes = nil, 0, 0
 }
 
+func (k *kept) fits(bytes int) bool { return k.count < keptMax && k.bytes+bytes <= keptBytesMax }
+
 // room makes room for a message. Without it all is dropped: a reader that far behind is faster with an answer to a sync.
 func (k *kept) room(bytes int) {
-	if k.count >= keptMax || k.bytes+bytes > keptBytesMax {
+	if !k.fits(bytes) {
 		k.clear()
 	}
 	k.count++
@@ -99,14 +101,17 @@ func (m *Machine) body(body *wire.Body, bytes int, now time.Time) {
 	for i := range body.Records {
 		detach(&body.Records[i], bytes)
 	}
+	if !m.kept.fits(bytes) {
+		m.applyJoined(now) // which makes use of what is kept
+	}
 	m.kept.room(bytes)
 	m.kept.bodies[body.Head.Tree] = append(m.kept.bodies[body.Head.Tree], keptBody{body, bytes})
 }
 
-// detach copies values out of a frame that they would keep in memory for little.
+// detach copies values out of a frame that they would keep in memory for little, or that is used again.
 func detach(record *model.Record, frameBytes int) {
 	for i := range record.Ops {
-		if value := record.Ops[i].Value; len(value) < frameBytes/2 {
+		if value := record.Ops[i].Value; len(value) < frameBytes/2 || frameBytes <= FrameReusedMax {
 			record.Ops[i].Value = bytes.Clone(value)
 		}
 	}
@@ -117,19 +122,80 @@ func (m *Machine) mark(mark *wire.Mark, bytes int, now time.Time) {
 		return
 	}
 	m.marked = now
+	if mark.Report {
+		m.hurry()
+	}
 	if m.want {
 		m.kept.room(bytes)
 		m.kept.marks = append(m.kept.marks, keptMark{mark, bytes})
 		return
 	}
-	m.apply(mark, now)
+	m.join(mark, now)
+}
+
+// join applies a mark together with those that came before it in the same batch, if they follow each other: what many marks lead to
+// costs less than each of their revisions, and readers are shown fewer of them anyway when changes come fast.
+func (m *Machine) join(mark *wire.Mark, now time.Time) {
+	if m.joined != nil {
+		if joined := joinMarks(m.joined, mark); joined != nil {
+			m.joined = joined
+			return
+		}
+		m.applyJoined(now)
+		if m.want {
+			return // what follows is older than the sync that is due now
+		}
+	}
+	m.joined = mark
+}
+
+func (m *Machine) applyJoined(now time.Time) {
+	if mark := m.joined; mark != nil {
+		m.joined = nil
+		m.apply(mark, now)
+	}
+}
+
+// joinMarks returns the mark that an authority might have published instead of two; nil if they do not follow each other.
+func joinMarks(first, second *wire.Mark) *wire.Mark {
+	if first.Previous > first.Revision || second.Previous > first.Revision || second.Revision < first.Revision {
+		return nil
+	}
+	heads, ok := joinHeads(first.Heads, second.Heads)
+	if !ok {
+		return nil
+	}
+	return &wire.Mark{Epoch: first.Epoch, Previous: first.Previous, Revision: second.Revision, Heads: heads}
+}
+
+// joinHeads takes the later head of each tree. Heads that are not sorted, or contradict each other, do not join.
+func joinHeads(first, second []model.Head) (joined []model.Head, ok bool) {
+	if len(first) == 1 && len(second) == 1 && first[0].Tree == second[0].Tree && first[0].Revision < second[0].Revision {
+		return second, true
+	}
+	joined = make([]model.Head, 0, len(first)+len(second))
+	for len(first) > 0 || len(second) > 0 {
+		var next model.Head
+		switch {
+		case len(second) == 0 || len(first) > 0 && first[0].Tree < second[0].Tree:
+			next, first = first[0], first[1:]
+		case len(first) == 0 || second[0].Tree < first[0].Tree:
+			next, second = second[0], second[1:]
+		case first[0] != second[0] && first[0].Revision >= second[0].Revision:
+			return nil, false
+		default:
+			next, first, second = second[0], first[1:], second[1:]
+		}
+		if last := len(joined) - 1; last >= 0 && next.Tree <= joined[last].Tree {
+			return nil, false
+		}
+		joined = append(joined, next)
+	}
+	return joined, true
 }
 
 // apply makes a mark visible, or finds that something was missed.
 func (m *Machine) apply(mark *wire.Mark, now time.Time) {
-	if mark.Report {
-		m.hurry()
-	}
 	next, err := m.advance(mark)
 	if err != nil {
 		m.doubt(err, now)
@@ -179,10 +245,11 @@ func (m *Machine) advance(mark *wire.Mark) (*model.State, error) {
 	return state, nil
 }
 
-// grow applies bodies of a tree, one after the other, until it has come to head.
+// grow applies bodies of a tree, one after the other, until it has come to head, whose digest proves all of them.
 func (m *Machine) grow(state *model.State, head model.Head) (*model.State, error) {
+	own := state.Head(head.Tree).Revision
+	m.records = m.records[:0]
 	for _, body := range m.kept.bodies[head.Tree] {
-		own := state.Head(head.Tree).Revision
 		if body.Head.Revision <= own {
 			continue
 		}
@@ -192,40 +259,42 @@ func (m *Machine) grow(state *model.State, head model.Head) (*model.State, error
 		if body.Previous > own {
 			return nil, fmt.Errorf("%w: of tree %q, from revision %d to %d", errGap, head.Tree, own, body.Previous)
 		}
-		next, err := applyRecords(state, body.Records, own, body.Head.Revision, func(tree string) bool { return tree == head.Tree })
-		if err != nil {
+		if err := m.gather(body.Records, own, body.Head.Revision); err != nil {
 			return nil, err
 		}
-		if state = next; state.Head(head.Tree) != body.Head {
-			return nil, fmt.Errorf("%w: tree %q after revision %d", errDiffers, head.Tree, body.Head.Revision)
-		}
+		own = body.Head.Revision
 	}
-	if own := state.Head(head.Tree); own != head {
-		return nil, fmt.Errorf("%w: of tree %q, from revision %d to %d", errGap, head.Tree, own.Revision, head.Revision)
+	if own != head.Revision {
+		return nil, fmt.Errorf("%w: of tree %q, from revision %d to %d", errGap, head.Tree, own, head.Revision)
+	}
+	state = state.ApplyAll(m.records, func(tree string) bool { return tree == head.Tree })
+	clear(m.records)
+	if state.Head(head.Tree) != head {
+		return nil, fmt.Errorf("%w: tree %q after revision %d", errDiffers, head.Tree, head.Revision)
 	}
 	return state, nil
 }
 
-// applyRecords applies records after a revision, and up to another, in order.
-func applyRecords(state *model.State, records []model.Record, after, last uint64, holds func(string) bool) (*model.State, error) {
-	before, skipped := uint64(0), 0
+// gather adds the records after a revision, and up to another, to those that are about to be applied.
+func (m *Machine) gather(records []model.Record, after, last uint64) error {
+	before := uint64(0)
 	for i := range records {
 		record := &records[i]
 		if record.Revision <= before || record.Revision > last {
-			return nil, fmt.Errorf("%w: revision %d is out of order", errGarbled, record.Revision)
+			return fmt.Errorf("%w: revision %d is out of order", errGarbled, record.Revision)
 		}
 		before = record.Revision
 		if record.Revision <= after {
-			skipped++
 			continue
 		}
 		for j := range record.Ops {
 			if err := model.CheckKey(record.Ops[j].Key); err != nil {
-				return nil, fmt.Errorf("%w: %w", errGarbled, err)
+				return fmt.Errorf("%w: %w", errGarbled, err)
 			}
 		}
+		m.records = append(m.records, record)
 	}
-	return state.ApplyAll(records[skipped:], holds), nil
+	return nil
 }
 
 // show makes a state visible. Within an epoch revisions only rise.

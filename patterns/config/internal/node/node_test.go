@@ -4,6 +4,8 @@ package node
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -17,6 +19,10 @@ type script struct {
 	t   *testing.T
 	m   *Machine
 	now time.Time
+}
+
+func (s *script) published(message wire.Message, bytes int) {
+	s.m.Published([]Published{{message, bytes}}, s.now)
 }
 
 func newScript(t *testing.T, config Config) *script {
@@ -146,7 +152,7 @@ func TestNeverBackward(t *testing.T) {
 // TestDamagedRecords: an answer of records that does not come to the promised digest is replaced by a snapshot.
 func TestDamagedRecords(t *testing.T) {
 	s := synced(t, Config{})
-	s.m.Published(&wire.Mark{Epoch: model.Epoch{Number: 1}, Previous: 6, Revision: 6}, 10, s.now)
+	s.published(&wire.Mark{Epoch: model.Epoch{Number: 1}, Previous: 6, Revision: 6}, 10)
 	ask := sent[*wire.Sync](s.m.Take(), 0)
 	if ask == nil || ask.Revision != 5 {
 		t.Fatalf("after a gap: %v", ask)
@@ -202,10 +208,10 @@ func TestReports(t *testing.T) {
 		record := set(revision, "a/k", "v")
 		next := state.Apply(record, nil)
 		epoch := model.Epoch{Number: 1}
-		s.m.Published(&wire.Body{
+		s.published(&wire.Body{
 			Epoch: epoch, Previous: state.Revision(), Head: next.Head("a"), Records: []model.Record{*record},
-		}, 50, s.now)
-		s.m.Published(&wire.Mark{Epoch: epoch, Previous: state.Revision(), Revision: revision, Heads: []model.Head{next.Head("a")}, Report: true}, 50, s.now)
+		}, 50)
+		s.published(&wire.Mark{Epoch: epoch, Previous: state.Revision(), Revision: revision, Heads: []model.Head{next.Head("a")}, Report: true}, 50)
 		state = next
 		if sent[*wire.Report](s.m.Take(), 0) != nil {
 			reports++
@@ -226,9 +232,79 @@ func TestReports(t *testing.T) {
 	if sent[*wire.Report](s.after(200*time.Millisecond), 0) == nil {
 		t.Error("no report after an interval at rest")
 	}
-	s.m.Published(&wire.Mark{Epoch: model.Epoch{Number: 1}, Previous: 25, Revision: 25}, 50, s.now.Add(reportEvery))
+	s.m.Published([]Published{{&wire.Mark{Epoch: model.Epoch{Number: 1}, Previous: 25, Revision: 25}, 50}}, s.now.Add(reportEvery))
 	if sent[*wire.Report](s.after(2*reportEvery), 0) != nil {
 		t.Error("a report that nobody waits for")
+	}
+}
+
+// changes returns a body and a mark for each of some revisions after five's, and the states that they lead to.
+func changes(count int) (messages []Published, states []*model.State) {
+	state, epoch := five(), model.Epoch{Number: 1}
+	for range count {
+		revision := state.Revision() + 1
+		record := set(revision, fmt.Sprint("a/", revision%3), fmt.Sprint(revision))
+		next := state.Apply(record, nil)
+		messages = append(messages,
+			Published{&wire.Body{Epoch: epoch, Previous: state.Head("a").Revision, Head: next.Head("a"), Records: []model.Record{*record}}, 50},
+			Published{&wire.Mark{Epoch: epoch, Previous: state.Revision(), Revision: revision, Heads: []model.Head{next.Head("a")}}, 50})
+		states, state = append(states, next), next
+	}
+	return messages, states
+}
+
+// TestPublishedTogether: what comes together becomes visible together, or what comes before a mark that is missing; for what is
+// missing a node asks.
+func TestPublishedTogether(t *testing.T) {
+	messages, states := changes(10)
+	for lost := range len(messages) + 1 { // the last time none
+		s := synced(t, Config{})
+		batch := slices.Clone(messages)
+		want, asks := lost/2, lost < len(messages)-1
+		if lost < len(messages) {
+			batch = slices.Delete(batch, lost, lost+1)
+			if lost%2 == 0 { // a body: no mark shows how far the rest goes
+				want = 0
+			}
+		}
+		s.m.Published(batch, s.now)
+		if ask := sent[*wire.Sync](s.m.Take(), 0); (ask != nil) != asks {
+			t.Errorf("without message %d: asks %v", lost, ask)
+		}
+		state := append([]*model.State{five()}, states...)[want]
+		if got, _, _ := s.m.Copy(); got.Revision() != state.Revision() || got.Digest() != state.Digest() || s.m.joined != nil {
+			t.Errorf("without message %d: revision %d, want %d", lost, got.Revision(), state.Revision())
+		}
+	}
+}
+
+// TestJoinMarks: a joined mark says what two said, and what does not follow each other does not join.
+func TestJoinMarks(t *testing.T) {
+	head := func(tree string, revision uint64) model.Head {
+		return model.Head{Tree: tree, Revision: revision, Digest: model.Digest{revision}}
+	}
+	mark := func(previous, revision uint64, heads ...model.Head) *wire.Mark {
+		return &wire.Mark{Previous: previous, Revision: revision, Heads: heads}
+	}
+	forged := head("a", 6)
+	forged.Digest = model.Digest{7}
+	for name, c := range map[string]struct{ first, second, want *wire.Mark }{
+		"one tree":        {mark(5, 6, head("a", 6)), mark(6, 7, head("a", 7)), mark(5, 7, head("a", 7))},
+		"two trees":       {mark(5, 6, head("b", 6)), mark(6, 7, head("a", 7)), mark(5, 7, head("a", 7), head("b", 6))},
+		"one of two":      {mark(5, 6, head("a", 6), head("b", 6)), mark(6, 7, head("b", 7)), mark(5, 7, head("a", 6), head("b", 7))},
+		"at rest":         {mark(5, 6, head("a", 6)), mark(6, 6, head("a", 6), head("b", 3)), mark(5, 6, head("a", 6), head("b", 3))},
+		"overlapping":     {mark(5, 8, head("a", 7)), mark(6, 9, head("a", 9)), mark(5, 9, head("a", 9))},
+		"a gap":           {mark(5, 6, head("a", 6)), mark(7, 8, head("a", 8)), nil},
+		"an older one":    {mark(5, 8, head("a", 8)), mark(5, 6, head("a", 6)), nil},
+		"back in a tree":  {mark(5, 8, head("a", 8)), mark(8, 9, head("a", 7)), nil},
+		"a contradiction": {mark(5, 6, head("a", 6)), mark(6, 6, forged), nil},
+		"no order":        {mark(5, 6, head("b", 6), head("a", 6)), mark(6, 7, head("c", 7)), nil},
+		"twice":           {mark(5, 6, head("a", 6), head("a", 6)), mark(6, 7, head("b", 7)), nil},
+		"nonsense":        {mark(6, 5, head("a", 5)), mark(5, 7, head("a", 7)), nil},
+	} {
+		if got := joinMarks(c.first, c.second); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
 	}
 }
 
@@ -236,9 +312,9 @@ func TestReports(t *testing.T) {
 func TestKeptIsBounded(t *testing.T) {
 	s := synced(t, Config{})
 	for revision := uint64(6); revision < keptMax+100; revision++ {
-		s.m.Published(&wire.Body{
+		s.published(&wire.Body{
 			Epoch: model.Epoch{Number: 1}, Previous: revision - 1, Head: model.Head{Tree: "a", Revision: revision},
-		}, 10<<10, s.now)
+		}, 10<<10)
 		if s.m.kept.bytes > keptBytesMax || s.m.kept.count > keptMax {
 			t.Fatalf("%d octets in %d messages", s.m.kept.bytes, s.m.kept.count)
 		}

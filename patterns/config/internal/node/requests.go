@@ -4,7 +4,6 @@ package node
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
@@ -251,7 +250,7 @@ func (m *Machine) readChunk(at int, r *request, c *wire.Chunk, bytes int, now ti
 	got.next++
 	prefix := r.message.(*wire.Read).Prefix
 	for _, entry := range c.Entries {
-		if model.CheckKey(entry.Key) != nil || !strings.HasPrefix(entry.Key, prefix) {
+		if model.CheckKey(entry.Key) != nil || !model.Covers(prefix, entry.Key) {
 			r.at = now.Add(refusedMin)
 			m.duesAt(r.at)
 			return
@@ -265,7 +264,7 @@ func (m *Machine) readChunk(at int, r *request, c *wire.Chunk, bytes int, now ti
 	}
 	state := got.state.At(c.Revision)
 	for _, head := range got.first.Heads {
-		if strings.HasPrefix(head.Tree+"/", prefix) && state.Head(head.Tree).Digest != head.Digest {
+		if model.Covers(prefix, head.Tree+"/") && state.Head(head.Tree).Digest != head.Digest {
 			r.at = now.Add(refusedMin)
 			m.duesAt(r.at)
 			return

@@ -140,9 +140,13 @@ func (m *Machine) take(s *syncing, c *wire.Chunk, frameBytes int) error {
 	if len(c.Records) > 0 && c.Records[0].Revision <= after {
 		return fmt.Errorf("%w: revision %d after %d", errGarbled, c.Records[0].Revision, after)
 	}
-	next, err := applyRecords(s.state, c.Records, after, s.revision, m.holds)
-	s.state = next
-	return err
+	m.records = m.records[:0]
+	if err := m.gather(c.Records, after, s.revision); err != nil {
+		return err
+	}
+	s.state = s.state.ApplyAll(m.records, m.holds)
+	clear(m.records)
+	return nil
 }
 
 func (m *Machine) begin(s *syncing, c *wire.Chunk) error {
@@ -186,8 +190,9 @@ func (m *Machine) replay(now time.Time) {
 	for _, mark := range marks {
 		m.kept.release(mark.bytes)
 		if !m.want { // else what follows is older than the sync that is due now
-			m.apply(mark.Mark, now)
+			m.join(mark.Mark, now)
 		}
 	}
+	m.applyJoined(now)
 	m.kept.prune(m.visible)
 }

@@ -30,14 +30,9 @@ type world struct {
 	asked   map[uint64]bool
 
 	subscribed int // the authority whose marks the node hears; -1: none
-	published  []published
+	published  []Published
 	calm       bool
 	lastMark   uint64
-}
-
-type published struct {
-	message wire.Message
-	bytes   int
 }
 
 // centre is an authority.
@@ -206,7 +201,7 @@ func (w *world) emit(c *centre, message wire.Message, tree string) {
 	case 0:
 		return
 	case 1:
-		w.published = append(w.published, published{nil, 1})
+		w.published = append(w.published, Published{nil, 1})
 		return
 	case 2, 3: // nothing proves a mark, but the stream's own checks
 		if tree == "" {
@@ -214,13 +209,13 @@ func (w *world) emit(c *centre, message wire.Message, tree string) {
 		}
 		frame[w.random.IntN(len(frame))] ^= 1 << w.random.IntN(8)
 	case 4:
-		w.published = append(w.published, published{message, len(frame)})
+		w.published = append(w.published, Published{message, len(frame)})
 	}
 	decoded, err := wire.Decode(frame)
 	if err != nil {
 		decoded = nil
 	}
-	w.published = append(w.published, published{decoded, len(frame)})
+	w.published = append(w.published, Published{decoded, len(frame)})
 }
 
 // serve lets an authority read one message.

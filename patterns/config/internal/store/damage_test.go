@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -157,30 +159,31 @@ func (i *image) somewhere(random *rand.Rand) int {
 // TestSoakDamage damages a file at many places. What opens has exactly what was acknowledged, and goes on; what does not says why.
 func TestSoakDamage(t *testing.T) {
 	i := newImage(t, 60, 120)
-	path := filepath.Join(t.TempDir(), "store")
-	kinds := harms()
-	intact, refused := 0, 0
-	for n := range sockettest.Soaked(t, 20*len(kinds), 2000) {
-		random := rand.New(rand.NewPCG(uint64(n), 1))
-		kind, at := kinds[n%len(kinds)], i.somewhere(random)
+	folder, kinds := t.TempDir(), harms()
+	var intact, refused atomic.Int64
+	sockettest.Seeds(t, sockettest.Soaked(t, 20*len(kinds), 2000), func(t *testing.T, seed uint64) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		kind, at := kinds[seed%uint64(len(kinds))], i.somewhere(random)
+		path := filepath.Join(folder, fmt.Sprint(seed))
 		writeFile(t, path, kind.do(random, i, bytes.Clone(i.now), at))
 		if opens(t, path, &i.want) {
-			intact++
+			intact.Add(1)
 		} else {
-			refused++
+			refused.Add(1)
 		}
 		if t.Failed() {
-			t.Fatalf("case %d: %s at %d", n, kind.name, at)
+			t.Fatalf("case %d: %s at %d", seed, kind.name, at)
 		}
-	}
-	t.Logf("a file of %d octets: %d intact, %d refused", len(i.now), intact, refused)
-	if intact == 0 || refused == 0 {
+		os.Remove(path) // there are thousands
+	})
+	t.Logf("a file of %d octets: %d intact, %d refused", len(i.now), intact.Load(), refused.Load())
+	if intact.Load() == 0 || refused.Load() == 0 {
 		t.Error("the damage is always or never where it matters")
 	}
 }
 
 // opens says whether the store at path opens, and fails the test if it has anything but what is wanted.
-func opens(t *testing.T, path string, want *Contents) bool {
+func opens(t testing.TB, path string, want *Contents) bool {
 	t.Helper()
 	b, err := Open(path, OpenOptions{})
 	if err != nil {

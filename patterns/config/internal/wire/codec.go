@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
@@ -36,6 +37,8 @@ func framedBytes(m Message) int {
 	switch m := m.(type) {
 	case *Chunk:
 		return others + headsBytes(m.Heads) + entriesBytes(m.Entries) + recordsBytes(m.Records)
+	case EncodedChunk:
+		return others + headsBytes(m.Heads) + len(m.Encoded)
 	case *Install:
 		return others + headsBytes(m.Heads) + entriesBytes(m.Entries)
 	case *Records:
@@ -83,7 +86,13 @@ func recordsBytes(records []model.Record) (bytes int) {
 // It reads exactly what Encode writes: each message has one encoding. Keys, trees and prefixes may be ill-formed but for their
 // length, and lists out of order: that is for the caller to check. It takes memory in proportion to the frame, whatever counts
 // the frame claims. An error wraps ErrMalformed, and names message and field.
-func Decode(frame []byte) (Message, error) {
+func Decode(frame []byte) (Message, error) { return decode(frame, false) }
+
+// DecodeLean is Decode for those who have no use for who made a change: of records it leaves out Author, and Session unless an
+// operation of the record has a TTL.
+func DecodeLean(frame []byte) (Message, error) { return decode(frame, true) }
+
+func decode(frame []byte, lean bool) (Message, error) {
 	switch {
 	case len(frame) == 0:
 		return nil, fmt.Errorf("%w: an empty frame", ErrMalformed)
@@ -94,7 +103,7 @@ func Decode(frame []byte) (Message, error) {
 	if m == nil {
 		return nil, fmt.Errorf("%w: unknown kind %d", ErrMalformed, frame[0])
 	}
-	c := coder{decoding: true, bytes: frame[1:]}
+	c := coder{decoding: true, lean: lean, bytes: frame[1:]}
 	m.fields(&c)
 	if err := c.end(m); err != nil {
 		return nil, err
@@ -150,6 +159,13 @@ func DecodeEntry(frame []byte) (e model.Entry, err error) {
 		return model.Entry{}, err
 	}
 	return e, nil
+}
+
+// AppendEntries appends entries as a Chunk carries them.
+func AppendEntries(to []byte, entries []*model.Entry) []byte {
+	c := coder{bytes: slices.Grow(to, entriesBytes(entries)+lengthBytesMax)}
+	c.entries(&entries)
+	return c.bytes
 }
 
 // AppendHead appends a head as messages carry it.

@@ -18,6 +18,7 @@ import (
 // failure a decoding coder leaves fields as they are.
 type coder struct {
 	decoding bool
+	lean     bool   // decoding leaves out of records what a node does not need
 	bytes    []byte // what was encoded, or what is left to decode
 	field    string // the path to the first that is wrong
 	reason   string // what is wrong with it; empty: nothing

@@ -61,7 +61,7 @@
 //	 5 Cancel    client to authority     ID n
 //	 6 Report    client to authority     Epoch epoch, Revision n, Digest digest
 //	 7 Propose   client to authority     Request n, Author s, Conditions [Condition], Ops [Op]
-//	 8 Rollback  client to authority     Request n, Author s, Revision n, Trees [s]
+//	 8 Rollback  client to authority     Request n, Author s, Revision n, Seen n, Trees [s]
 //	 9 Log       client to authority     Request n, From n, Max n
 //	10 Status    client to authority     Request n
 //	11 Wait      client to authority     ID n, Revision n, Nodes n
@@ -137,9 +137,9 @@
 // that it covers as a whole. A Sync from above what the authority knows to be acknowledged, but has, is answered by CodeBusy: it
 // will know soon, and a copy does not go back.
 //
-// The authority sends ChunksAhead chunks by itself; each More lets it send so many further ones. Cancel ends it. Chunks of an ID
-// that the client does not wait for are ignored; one that is missing (its number is not the next) makes it begin anew under
-// another ID.
+// The authority sends up to ChunksAhead chunks by itself, fewer if values are large; each More lets it send up to so many further
+// ones, at least one. Cancel ends it. Chunks of an ID that the client does not wait for are ignored; one that is missing (its number
+// is not the next) makes it begin anew under another ID.
 //
 // # Changes
 //

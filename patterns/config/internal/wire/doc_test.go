@@ -19,6 +19,9 @@ func described(of reflect.Type) string {
 	var fields []string
 	for i := range of.NumField() {
 		field := of.Field(i)
+		if !field.IsExported() {
+			continue // it does not travel
+		}
 		if field.Anonymous {
 			fields = append(fields, described(field.Type))
 			continue

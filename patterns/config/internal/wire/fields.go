@@ -49,6 +49,7 @@ func (m *Rollback) fields(c *coder) {
 	c.number("Request", &m.Request)
 	c.word("Author", &m.Author, model.NameBytesMax)
 	c.number("Revision", &m.Revision)
+	c.number("Seen", &m.Seen)
 	c.trees("Trees", &m.Trees)
 }
 
@@ -94,6 +95,20 @@ func (m *Result) fields(c *coder) {
 }
 
 func (m *Chunk) fields(c *coder) {
+	m.fieldsAround(c, func() { c.entries(&m.Entries) })
+}
+
+// EncodedChunk is a Chunk whose entries have been encoded before, by AppendEntries, once for many clients. It decodes as a Chunk.
+type EncodedChunk struct {
+	*Chunk
+	Encoded []byte
+}
+
+func (m EncodedChunk) fields(c *coder) {
+	m.fieldsAround(c, func() { c.bytes = append(c.bytes, m.Encoded...) })
+}
+
+func (m *Chunk) fieldsAround(c *coder, entries func()) {
 	c.number("ID", &m.ID)
 	c.number("Number", &m.Number)
 	c.flag("Last", &m.Last)
@@ -101,7 +116,7 @@ func (m *Chunk) fields(c *coder) {
 	c.number("From", &m.From)
 	c.number("Revision", &m.Revision)
 	c.heads(&m.Heads)
-	c.entries(&m.Entries)
+	entries()
 	c.records(&m.Records)
 }
 

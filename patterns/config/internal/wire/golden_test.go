@@ -44,7 +44,7 @@ func goldenClient() []sample {
 		{&Report{Epoch: epoch, Revision: 256, Digest: digest}, "06" + goldenEpoch + " 8002" + goldenDigest},
 		{&Propose{Request: 9, Author: "me", Transaction: transaction},
 			"07 09 026d65 02 03612f62 ff01 03612f63 00 02 03612f62 027631 80a8d6b907 00 03612f63 00 00 01"},
-		{&Rollback{Request: 9, Author: "me", Revision: 256, Trees: []string{"a"}}, "08 09 026d65 8002 01 0161"},
+		{&Rollback{Request: 9, Author: "me", Revision: 256, Seen: 3, Trees: []string{"a"}}, "08 09 026d65 8002 03 01 0161"},
 		{&Log{Request: 9, From: 256, Max: 10}, "09 09 8002 0a"},
 		{&Status{Request: 9}, "0a 09"},
 		{&Wait{ID: 9, Revision: 256, Nodes: 1000}, "0b 09 8002 e807"},

@@ -23,8 +23,8 @@ const (
 	// ChunkBytes is what entries or records of one chunk, and of one part of an Install, add up to before the next begins: enough
 	// to make the cost of a message small, little enough for a heartbeat not to wait long behind it.
 	ChunkBytes = 256 << 10
-	// ChunksAhead is how many chunks of an answer an authority sends without More: enough to keep a network busy, and a bound on
-	// what waits for a slow reader.
+	// ChunksAhead is how many chunks of an answer an authority sends without More, of the usual length; of longer ones it sends fewer:
+	// enough to keep a network busy, and a bound on what waits for a slow reader.
 	ChunksAhead = 8
 )
 

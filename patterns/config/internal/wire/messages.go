@@ -74,6 +74,7 @@ type (
 		Request  uint64
 		Author   string
 		Revision uint64
+		Seen     uint64   // refused by CodeConflict if one of the trees has changed since; 0: in any case
 		Trees    []string // none: all
 	}
 	// Log asks for records from a revision on: answered by Records, or by a Result that refuses.

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 )
@@ -67,6 +68,16 @@ func (c *coder) record(r *model.Record) {
 	c.number("Revision", &r.Revision)
 	c.epoch("Epoch", &r.Epoch)
 	c.instant("Time", &r.Time)
+	if c.lean {
+		c.take("Author", c.length("Author", model.NameBytesMax, 1))
+		session := c.take("Session", c.length("Session", model.NameBytesMax, 1))
+		c.number("Request", &r.Request)
+		c.ops(&r.Ops)
+		if slices.ContainsFunc(r.Ops, func(op model.Op) bool { return op.TTL != 0 }) {
+			r.Session = string(session)
+		}
+		return
+	}
 	c.word("Author", &r.Author, model.NameBytesMax)
 	c.word("Session", &r.Session, model.NameBytesMax)
 	c.number("Request", &r.Request)

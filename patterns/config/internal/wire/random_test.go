@@ -66,7 +66,9 @@ func fill(random *rand.Rand, v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(random, v.Field(i))
+			if v.Type().Field(i).IsExported() {
+				fill(random, v.Field(i))
+			}
 		}
 		if version := v.FieldByName("Version"); version.IsValid() {
 			version.SetUint(Version)
