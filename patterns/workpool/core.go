@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -189,6 +190,7 @@ func (c *core) run() {
 		case <-c.ctx.Done():
 			return
 		}
+		runtime.Gosched() // who else has been woken submits first, and goes to disk together with who has poked
 		c.mu.Lock()
 		now := time.Now()
 		c.machine.Tick(now)
@@ -253,6 +255,7 @@ func (c *core) write() {
 			c.written.wake()
 			c.changed()
 			c.mu.Unlock()
+			runtime.Gosched() // as in run
 			c.pump()
 		case <-c.ctx.Done():
 			return
@@ -436,6 +439,7 @@ func (c *core) lastWrite() error {
 	default:
 	}
 	c.machine.Written(time.Now())
+	c.machine.Hurry()
 	if ops := c.machine.Take(time.Now()).Write; len(ops) > 0 {
 		return c.store.Write(ops)
 	}

@@ -282,7 +282,7 @@ func (d *Dispatcher[T, R]) SubmitBatch(ctx context.Context, values []T, opts *Ta
 // Cancel takes a task out of the pool: the sink does not see it, and the context of a worker that has it ends. A dead letter is
 // thrown away. Errors: ErrUnknown, ErrTooLate, net.ErrClosed.
 func (d *Dispatcher[T, R]) Cancel(id ID) error {
-	return d.core.request(func(m *dispatcher.Machine, _ time.Time) (uint64, error) { return m.Cancel(uint64(id)) })
+	return d.core.request(func(m *dispatcher.Machine, now time.Time) (uint64, error) { return m.Cancel(uint64(id), now) })
 }
 
 // Rerun makes a dead letter a task again, with all its attempts, at the end of the queue, and without the deadline if that has

@@ -153,11 +153,13 @@ type Machine struct {
 	results fifo.Queue[*task] // done, for the sink
 
 	pending      []store.Op
-	pendingTasks []*task // that wait for it
-	writing      []*task // that wait for the write under way
-	writes       bool    // one is under way
-	batch        uint64  // the number of the one that is gathering
-	stored       uint64  // the number of the last that has ended
+	pendingSince time.Time // when the first of them came, or the write before them ended
+	urgent       bool      // a caller waits for them
+	pendingTasks []*task   // that wait for them
+	writing      []*task   // that wait for the write under way
+	writes       bool      // one is under way
+	batch        uint64    // the number of the one that is gathering
+	stored       uint64    // the number of the last that has ended
 
 	counts  Counts
 	sampled time.Time
@@ -216,15 +218,15 @@ func (m *Machine) Take(now time.Time) Output {
 		}
 	}
 	m.touched = m.touched[:0]
-	m.nextWrite()
+	m.nextWrite(now)
 	out := m.out
 	m.out = Output{}
 	return out
 }
 
-// Idle says that a Take would bring nothing about: nothing waits that a worker could take, nor for the disk.
+// Idle says that a Take would bring nothing about now: nothing waits that a worker could take, nor a caller for the disk.
 func (m *Machine) Idle() bool {
-	return (m.ready.size() == 0 || m.free.size() == 0) && len(m.touched) == 0 && len(m.out.Send) == 0 && (m.writes || len(m.pending) == 0)
+	return (m.ready.size() == 0 || m.free.size() == 0) && len(m.touched) == 0 && len(m.out.Send) == 0 && (m.writes || !m.urgent)
 }
 
 func (m *Machine) send(to string, message wire.Message) {
@@ -331,11 +333,14 @@ func (m *Machine) Tick(now time.Time) {
 	m.tickRates(now)
 }
 
-// Deadline is when Tick is due, at the latest a quarter of an interval from now.
+// Deadline is when Tick and Take are due, at the latest a quarter of an interval from now.
 func (m *Machine) Deadline(now time.Time) time.Time {
 	due := now.Add(m.cfg.Interval / 4)
 	if m.timers.size() > 0 && m.timers.items[0].due.Before(due) {
-		return m.timers.items[0].due
+		due = m.timers.items[0].due
+	}
+	if len(m.pending) > 0 && !m.writes && m.writeAt().Before(due) {
+		due = m.writeAt()
 	}
 	return due
 }
@@ -348,7 +353,7 @@ func (m *Machine) expire(t *task, now time.Time) {
 		if late {
 			m.ready.remove(t)
 			m.fail(t, "", "the deadline of the task has passed", now)
-			m.die(t)
+			m.die(t, now)
 			return
 		}
 		m.ripen(t, now)

@@ -77,7 +77,7 @@ func (s *scene) answer(worker string, credit uint32, outcome wire.Outcome) {
 func (s *scene) results() (ids []uint64) {
 	for _, r := range s.m.Results(make([]Result, 0, 100)) {
 		ids = append(ids, r.ID)
-		s.m.Acked(r.ID)
+		s.m.Acked(r.ID, s.now)
 	}
 	return ids
 }
@@ -175,7 +175,7 @@ func TestBounds(t *testing.T) {
 	if _, _, err := s.m.Submit(&Task{}, s.now); !errors.Is(err, ErrFull) {
 		t.Errorf("octets: %v", err)
 	}
-	if _, err := s.m.Cancel(large); err != nil {
+	if _, err := s.m.Cancel(large, s.now); err != nil {
 		t.Fatal(err)
 	}
 	s.submit(Task{Deadline: s.now.Add(time.Second)})
@@ -187,7 +187,7 @@ func TestBounds(t *testing.T) {
 	if _, _, err := s.m.Submit(&Task{}, s.now); !errors.Is(err, ErrFull) || len(s.m.DeadLetters()) != 1 {
 		t.Errorf("dead letters: %v", err)
 	}
-	if _, err := s.m.Cancel(s.m.DeadLetters()[0].ID); err != nil {
+	if _, err := s.m.Cancel(s.m.DeadLetters()[0].ID, s.now); err != nil {
 		t.Fatal(err)
 	}
 	s.hello("a", 1)
@@ -236,6 +236,48 @@ func TestUnsent(t *testing.T) {
 	if s.m.workers["b"] != nil || s.m.counts.Failed != 1 {
 		t.Error("not given up")
 	}
+}
+
+// TestWritesTogether: a result waits for the next task of its producer, and goes to disk with it; when none comes, alone after a while.
+func TestWritesTogether(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 5)
+	submit := func() uint64 {
+		_, batch, err := s.m.Submit(&Task{Durable: true}, s.now)
+		if err != nil || batch == 0 || s.m.Idle() {
+			t.Fatalf("batch %d, %v", batch, err)
+		}
+		return batch
+	}
+	write := func(ops int, batch uint64) {
+		t.Helper()
+		out := s.m.Take(s.now)
+		if len(out.Write) != ops {
+			t.Fatalf("%d changes go to disk, want %d", len(out.Write), ops)
+		}
+		if s.m.Written(s.now); s.m.Stored() != batch {
+			t.Fatalf("batch %d is stored, want %d", s.m.Stored(), batch)
+		}
+		s.take()
+	}
+	write(1, submit())
+	s.answer("a", 5, wire.Done)
+	if out := s.m.Take(s.now); out.Write != nil || !s.m.Idle() || s.m.Ready() {
+		t.Fatalf("a result does not wait: %+v", out)
+	}
+	write(2, submit()) // the result of the first, and the second task
+	if ids := s.results(); len(ids) != 1 {
+		t.Fatalf("%v", ids)
+	}
+	s.answer("a", 5, wire.Done)
+	if due := s.m.Deadline(s.now); due != s.now.Add(writeWait) {
+		t.Fatalf("due in %v", due.Sub(s.now))
+	}
+	s.now = s.now.Add(writeWait)
+	write(2, 3) // the end of the first, and the result of the second
+	s.results()
+	s.m.Hurry()
+	write(1, 4)
 }
 
 // TestHeap: in whatever order items come, change and go, the least is first.

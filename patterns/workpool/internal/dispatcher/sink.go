@@ -60,11 +60,11 @@ func (m *Machine) Results(to []Result) []Result {
 }
 
 // Acked says that the sink has done with a result.
-func (m *Machine) Acked(id uint64) {
+func (m *Machine) Acked(id uint64, now time.Time) {
 	if t := m.tasks[id]; t != nil && t.state == handed {
 		m.leave(t)
 		m.counts.Sunk++
-		m.forget(t)
+		m.forget(t, now)
 	}
 }
 

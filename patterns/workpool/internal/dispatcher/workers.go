@@ -96,7 +96,7 @@ func (m *Machine) result(w *worker, r *wire.Result, now time.Time) {
 		m.attemptFailed(t, w, fmt.Sprintf("a result of %d octets, at most %d", len(r.Value), m.cfg.ResultBytes), now)
 	case r.Outcome == wire.Done:
 		w.done++
-		m.finish(t, r.Value)
+		m.finish(t, r.Value, now)
 	case r.Outcome == wire.Returned:
 		m.counts.Returned++
 		m.notBegun(t, now)
