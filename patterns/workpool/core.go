@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,7 +21,7 @@ import (
 )
 
 // core runs the machine of a dispatcher. Whoever has something for the machine calls it under mu; what comes out is sent by pump.
-// Goroutines: one receives, one looks at the clock and pumps what producers have brought, one writes to disk.
+// Goroutines: one receives, one looks at the clock and pumps what producers have brought, one writes to disk, one answers operators.
 type core struct {
 	log    *slog.Logger
 	router *socket.Router
@@ -41,6 +40,7 @@ type core struct {
 	sending sync.Mutex    // around Take and sending, so that messages keep their order; taken before mu
 	kick    chan struct{} // run has something to pump, or has to look at the clock earlier
 	writes  chan []store.Op
+	asked   chan question
 
 	cancel context.CancelFunc
 	ctx    context.Context
@@ -107,9 +107,11 @@ func (c *core) listen(endpoints []string, context *socket.Context) error {
 func (c *core) begin() {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.kick, c.writes, c.ended = make(chan struct{}, 1), make(chan []store.Op, 1), make(chan struct{})
+	c.asked = make(chan question, questionsMax)
 	c.wakeAt = time.Now()
 	c.others.Go(c.receive)
 	c.others.Go(c.run)
+	c.others.Go(c.answer)
 	if c.store != nil {
 		c.others.Go(c.write)
 	}
@@ -124,7 +126,6 @@ func (c *core) receive() {
 		if err != nil {
 			return
 		}
-		var asked []string
 		for i, message := range messages[:count] {
 			decoded[i] = nil
 			if message.Len() != 2 {
@@ -140,8 +141,8 @@ func (c *core) receive() {
 			messages[i] = socket.Message{} // what was decoded refers to its memory
 			switch decoded[i].(type) {
 			case nil:
-			case *wire.Status:
-				asked = append(asked, string(message.Frame(0)))
+			case *wire.Status, *wire.List, *wire.Settle:
+				c.ask(question{string(message.Frame(0)), decoded[i]})
 			default:
 				c.machine.Received(string(message.Frame(0)), decoded[i], now)
 			}
@@ -149,9 +150,6 @@ func (c *core) receive() {
 		c.changed()
 		c.mu.Unlock()
 		c.pump()
-		for _, to := range asked {
-			c.report(to)
-		}
 	}
 }
 
@@ -400,14 +398,6 @@ func (c *core) drain(ctx context.Context) error {
 			return ctx.Err()
 		case <-c.ctx.Done():
 		}
-	}
-}
-
-// report answers whoever asks for the statistics.
-func (c *core) report(to string) {
-	text, err := json.Marshal(c.stats())
-	if err == nil {
-		_ = c.router.TrySend(socket.NewMessage([]byte(to), wire.Encode(&wire.Report{JSON: text}))) // it asks again
 	}
 }
 

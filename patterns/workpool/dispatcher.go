@@ -95,12 +95,21 @@ type Result[R any] struct {
 
 // DeadLetter is a task that is not tried any more: its attempts are used up, or its deadline has passed.
 type DeadLetter[T any] struct {
-	ID       ID
-	Task     T
-	Err      error // the task could not be decoded
-	Attempts int
-	Errors   []AttemptError
-	Durable  bool
+	ID        ID
+	Task      T
+	TaskBytes int   // of its payload
+	Err       error // the task could not be decoded
+	Attempts  int
+	Errors    []AttemptError
+	Durable   bool
+}
+
+// Time is when the task was given up: that of its last error.
+func (l *DeadLetter[T]) Time() time.Time {
+	if len(l.Errors) == 0 {
+		return time.Time{}
+	}
+	return l.Errors[len(l.Errors)-1].At
 }
 
 // AttemptError is why an attempt has failed.
@@ -286,9 +295,9 @@ func (d *Dispatcher[T, R]) Cancel(id ID) error {
 }
 
 // Rerun makes a dead letter a task again, with all its attempts, at the end of the queue, and without the deadline if that has
-// passed. Errors: ErrUnknown, ErrFull, net.ErrClosed.
+// passed. Errors: ErrUnknown, ErrFull, ErrDraining, net.ErrClosed.
 func (d *Dispatcher[T, R]) Rerun(id ID) error {
-	return d.core.request(func(m *dispatcher.Machine, now time.Time) (uint64, error) { return m.Rerun(uint64(id), now) })
+	return d.core.request(func(m *dispatcher.Machine, now time.Time) (uint64, error) { return d.core.rerun(m, uint64(id), now) })
 }
 
 // DeadLetters lists the dead letters by ID.
@@ -298,7 +307,9 @@ func (d *Dispatcher[T, R]) DeadLetters() []DeadLetter[T] {
 	d.core.mu.Unlock()
 	letters := make([]DeadLetter[T], len(found))
 	for i, f := range found {
-		letters[i] = DeadLetter[T]{ID: ID(f.ID), Attempts: f.Attempts, Durable: f.Durable, Errors: make([]AttemptError, len(f.Errors))}
+		letters[i] = DeadLetter[T]{
+			ID: ID(f.ID), TaskBytes: len(f.Payload), Attempts: f.Attempts, Durable: f.Durable, Errors: make([]AttemptError, len(f.Errors)),
+		}
 		letters[i].Task, letters[i].Err = d.tasks.decode(f.Payload)
 		for j, e := range f.Errors {
 			letters[i].Errors[j] = AttemptError{int(e.Attempt), e.Worker, e.Text, e.At}

@@ -602,19 +602,19 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
-// TestReadStats: anybody who can connect can see how the pool does.
-func TestReadStats(t *testing.T) {
+// TestOperatorStats: anybody who can connect can see how the pool does.
+func TestOperatorStats(t *testing.T) {
 	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}})
 	mustWork(t, hands{Dispatchers: []string{d.Endpoint()}, Name: "one", Concurrency: 3}, double)
 	submit(t, d, 7, nil)
 	collect(t, d, 7)
-	s, err := ReadStats(patient(t), nil, d.Endpoint())
+	s, err := (&Operator{Dispatcher: d.Endpoint()}).Stats(patient(t))
 	if err != nil || s.Accepted != 7 || s.Done != 7 || len(s.Workers) != 1 || s.Workers[0].Name != "one" || s.Workers[0].Done != 7 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := ReadStats(ctx, nil, "inproc://nobody"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := (&Operator{Dispatcher: "inproc://nobody"}).Stats(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }
@@ -646,5 +646,70 @@ func TestSkew(t *testing.T) {
 	t.Logf("%d tasks in %v, %.3f times their share of %v", count, time.Since(start), ratio, share)
 	if ratio > 1.2 {
 		t.Error("too long")
+	}
+}
+
+// TestOperator: dead letters are listed from elsewhere, page by page, run again and thrown away; what is durable stays so.
+func TestOperator(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}, Path: path, BackoffMax: time.Millisecond})
+	var mended atomic.Bool
+	mustWork(t, hands{Dispatchers: []string{d.Endpoint()}, Concurrency: 4, Name: "tester"}, func(_ context.Context, task Task[int]) (int, error) {
+		if mended.Load() {
+			return task.Value, nil
+		}
+		return 0, fmt.Errorf("%d %s", task.Value, strings.Repeat("x", 1<<14))
+	})
+	ids := submit(t, d, 4, &TaskOptions{Durable: true, Attempts: 64}) // each with 256 KiB of errors: an answer has one of them
+	awaitDead(t, d, 4)
+	o := &Operator{Dispatcher: d.Endpoint()}
+	list := func(after ID) (found []ID) {
+		t.Helper()
+		for l, err := range o.DeadLetters(patient(t), after) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := l.Errors[len(l.Errors)-1]
+			if string(l.Task) != fmt.Sprint(l.ID-ids[0]) || l.TaskBytes != 1 || l.Attempts != 64 || len(l.Errors) != 64 || !l.Durable || last.Worker != "tester" ||
+				!strings.HasPrefix(last.Text, fmt.Sprint(l.ID-ids[0], " xxx")) || last.Attempt != 64 || !l.Time().Equal(last.At) || time.Since(last.At) > time.Minute {
+				t.Errorf("%d: %q, %d attempts, %d errors, %d at %v", l.ID, l.Task, l.Attempts, len(l.Errors), last.Attempt, last.At)
+			}
+			found = append(found, l.ID)
+		}
+		return found
+	}
+	if found := list(0); !slices.Equal(found, ids) {
+		t.Fatalf("%v, want %v", found, ids)
+	}
+	if found := list(ids[1]); !slices.Equal(found, ids[2:]) {
+		t.Errorf("%v, want %v", found, ids[2:])
+	}
+	if count, err := o.Forget(patient(t), ids[0], 12345); count != 1 || !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "dead letter 12345") {
+		t.Errorf("%d, %v", count, err)
+	}
+	mended.Store(true)
+	many := make([]ID, 3000) // more than one question holds
+	copy(many[2000:], ids[1:3])
+	if count, err := o.Rerun(patient(t), many...); count != 2 || !errors.Is(err, ErrUnknown) {
+		t.Errorf("%d, %v", count, err)
+	}
+	collect(t, d, 2)
+	if err := d.Drain(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Rerun(patient(t), ids[3]); !errors.Is(err, ErrDraining) {
+		t.Error(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}, Path: path, QueueTasks: 1})
+	o.Dispatcher = d.Endpoint()
+	if found := list(0); !slices.Equal(found, ids[3:]) {
+		t.Errorf("after a restart %v, want %v", found, ids[3:])
+	}
+	submit(t, d, 1, nil)
+	if _, err := o.Rerun(patient(t), ids[3]); !errors.Is(err, ErrFull) {
+		t.Error(err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/fifo"
-	"github.com/zwire-mq/zwire/patterns/workpool/internal/store"
 )
 
 // Result is a result for the sink.
@@ -88,25 +87,6 @@ func (m *Machine) Ready() bool { return m.results.Len() > 0 }
 
 // Active is how many tasks are neither dead nor done with.
 func (m *Machine) Active() int { return m.active }
-
-// DeadLetter is a task that is not tried any more.
-type DeadLetter struct {
-	ID       uint64
-	Attempts int
-	Payload  []byte
-	Errors   []store.AttemptError
-	Durable  bool
-}
-
-// DeadLetters lists them by ID.
-func (m *Machine) DeadLetters() []DeadLetter {
-	letters := make([]DeadLetter, 0, len(m.dead))
-	for _, t := range m.dead {
-		letters = append(letters, DeadLetter{t.id, int(t.attempts), t.payload, slices.Clone(t.errors), t.durable})
-	}
-	slices.SortFunc(letters, func(a, b DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
-	return letters
-}
 
 // Counts are what has happened since the start.
 type Counts struct {

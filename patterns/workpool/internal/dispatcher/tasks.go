@@ -206,17 +206,6 @@ func (m *Machine) backoff(attempts uint32) time.Duration {
 	return min(pause, m.cfg.BackoffMax)
 }
 
-func (m *Machine) die(t *task, now time.Time) {
-	m.leave(t)
-	m.counts.Died++
-	t.state, t.lease = dead, nil
-	m.dead[t.id] = t
-	if t.durable {
-		m.put(t, store.Dead, now)
-	}
-	m.advance()
-}
-
 // replace takes a task from the worker that has it.
 func (m *Machine) replace(t *task) {
 	l := t.lease
@@ -257,29 +246,4 @@ func (m *Machine) forget(t *task, now time.Time) {
 	if t.durable {
 		m.write(store.Op{ID: t.id}, now)
 	}
-}
-
-// Rerun makes a dead letter a task again, with all its attempts, at the end of the queue, and without the deadline that has passed.
-// Errors: ErrUnknown, ErrFull.
-func (m *Machine) Rerun(id uint64, now time.Time) (batch uint64, err error) {
-	t := m.dead[id]
-	switch {
-	case t == nil:
-		return 0, ErrUnknown
-	case !m.fits(len(t.payload)):
-		return 0, ErrFull
-	}
-	delete(m.dead, id)
-	t.attempts, t.errors, t.notBefore = 0, nil, time.Time{}
-	if !t.deadline.After(now) {
-		t.deadline = time.Time{}
-	}
-	t.state = waiting
-	m.enter(t)
-	if t.durable {
-		m.put(t, store.Queued, now)
-		batch = m.awaited()
-	}
-	m.ripen(t, now)
-	return batch, nil
 }

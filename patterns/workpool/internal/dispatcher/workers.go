@@ -15,8 +15,8 @@ func (m *Machine) Received(from string, message wire.Message, now time.Time) {
 	case *wire.Hello:
 		m.hello(from, message, now)
 		return
-	case *wire.Status:
-		return // the caller answers it: what goes to people is not the machine's
+	case *wire.Status, *wire.List, *wire.Settle:
+		return // the caller answers them: what goes to people is not the machine's
 	}
 	w := m.workers[from]
 	if w == nil {
