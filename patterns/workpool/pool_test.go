@@ -62,6 +62,9 @@ func mustWork(t *testing.T, opts hands, do func(context.Context, Task[int]) (int
 	return w
 }
 
+// unhurried is an interval that nobody misses on a busy machine.
+const unhurried = time.Minute
+
 func double(_ context.Context, task Task[int]) (int, error) { return 2 * task.Value, nil }
 
 // submit gives tasks with the values from 0 on.
@@ -108,7 +111,7 @@ func values(results []Result[int]) []int {
 func TestEachOnce(t *testing.T) {
 	sockettest.Leak(t)
 	for _, endpoint := range []string{"inproc://each-once", "tcp://127.0.0.1:*", "ipc://" + filepath.Join(t.TempDir(), "pool")} {
-		d := mustDispatch(t, numbers{Endpoints: []string{endpoint}})
+		d := mustDispatch(t, numbers{Endpoints: []string{endpoint}, Interval: unhurried})
 		workers := make([]*Worker, 3)
 		for i := range workers {
 			workers[i] = mustWork(t, hands{Dispatchers: []string{d.Endpoint()}, Concurrency: 1 + i}, double)
@@ -349,7 +352,7 @@ func TestCancel(t *testing.T) {
 
 // TestDrainWorker: a worker that drains finishes what it has begun and takes no more; others do the rest.
 func TestDrainWorker(t *testing.T) {
-	d := mustDispatch(t, numbers{})
+	d := mustDispatch(t, numbers{Interval: unhurried})
 	begun, goOn := make(chan struct{}, 100), make(chan struct{})
 	first := mustWork(t, hands{Concurrency: 2}, func(_ context.Context, task Task[int]) (int, error) {
 		begun <- struct{}{}

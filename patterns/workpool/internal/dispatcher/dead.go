@@ -37,7 +37,6 @@ func (m *Machine) Rerun(id uint64, now time.Time) (batch uint64, err error) {
 	if !t.deadline.After(now) {
 		t.deadline = time.Time{}
 	}
-	t.state = waiting
 	m.enter(t)
 	if t.durable {
 		m.put(t, store.Queued, now)

@@ -275,6 +275,7 @@ func (m *Machine) give(t *task, w *worker, now time.Time) {
 		}
 	}
 	if limit > 0 {
+		limit = min(limit, timeoutMax)
 		m.schedule(t, now.Add(limit+m.cfg.Interval)) // the worker's own answer comes first
 	} else {
 		m.timers.remove(t)
@@ -347,15 +348,8 @@ func (m *Machine) Deadline(now time.Time) time.Time {
 
 // expire does what a task's time has come for.
 func (m *Machine) expire(t *task, now time.Time) {
-	late := !t.deadline.IsZero() && !now.Before(t.deadline)
 	switch t.state {
 	case waiting, delayed:
-		if late {
-			m.ready.remove(t)
-			m.fail(t, "", "the deadline of the task has passed", now)
-			m.die(t, now)
-			return
-		}
 		m.ripen(t, now)
 	case leased:
 		m.counts.Hung++
@@ -365,22 +359,27 @@ func (m *Machine) expire(t *task, now time.Time) {
 	}
 }
 
-// ripen makes a task wait for a worker, or for its time.
+// ripen makes a task wait for a worker, or for its time, unless its deadline has passed.
 func (m *Machine) ripen(t *task, now time.Time) {
-	if t.notBefore.After(now) {
+	due := t.deadline
+	switch {
+	case !t.deadline.IsZero() && !now.Before(t.deadline):
+		m.fail(t, "", "the deadline of the task has passed", now)
+		m.die(t, now)
+		return
+	case t.notBefore.After(now):
 		t.state = delayed
-		due := t.notBefore
-		if !t.deadline.IsZero() && t.deadline.Before(due) {
-			due = t.deadline
+		if due.IsZero() || t.notBefore.Before(due) {
+			due = t.notBefore
 		}
-		m.schedule(t, due)
+	case t.state != waiting:
+		t.state = waiting
+		m.ready.push(t)
+	}
+	if due.IsZero() {
+		m.timers.remove(t)
 		return
 	}
-	t.state = waiting
-	m.ready.push(t)
-	if t.deadline.IsZero() {
-		m.timers.remove(t)
-	} else {
-		m.schedule(t, t.deadline)
-	}
+	// Times of users are by a clock that may be set: timers are not, and look again after a while.
+	m.schedule(t, now.Add(min(due.Sub(now), clockLook)))
 }

@@ -280,6 +280,46 @@ func TestWritesTogether(t *testing.T) {
 	write(1, 4)
 }
 
+// TestTimes: a deadline that has passed is one, before a worker has the task; far times are far; a clock that is set is noticed.
+func TestTimes(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 9)
+	late := s.submit(Task{Deadline: s.now})
+	if s.take(); len(s.sent["a"]) != 0 || len(s.m.dead) != 1 || s.m.dead[late] == nil || s.m.Active() != 0 {
+		t.Fatalf("%v, %v", s.sent, s.m.dead)
+	}
+	s.submit(Task{Timeout: 1<<63 - 1})
+	s.submit(Task{Deadline: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Timeout: -1})
+	for range 10 {
+		s.pass(time.Second)
+		s.m.Received("a", &wire.Beat{Credit: 9, Leases: []uint64{1<<63 + 1, 1<<63 + 2}}, s.now)
+	}
+	if s.m.counts.Hung != 0 || len(s.sent["a"]) != 2 {
+		t.Fatalf("%+v, %v", s.m.counts, s.sent)
+	}
+
+	s = newScene(t, nil)
+	begun := time.Now() // with both clocks, as the caller's
+	s.now = begun
+	s.m.Tick(s.now)
+	s.hello("a", 9)
+	s.submit(Task{Timeout: 10 * time.Second})
+	s.submit(Task{NotBefore: begun.Round(0).Add(time.Hour)}) // by the wall clock
+	s.take()
+	s.m.Received("a", &wire.Beat{Credit: 9, Leases: []uint64{1<<63 + 1}}, s.now)
+	wall := begun.Round(0).Add(2 * time.Hour) // it is set
+	s.now = wall
+	s.m.Tick(begun.Add(11 * time.Second))
+	if s.m.counts.Hung != 1 {
+		t.Errorf("an attempt depends on the clock: %+v", s.m.counts)
+	}
+	for _, timed := range s.m.timers.items {
+		if timed.due.Sub(begun) > time.Minute {
+			t.Errorf("task %d looks at the clock after %v", timed.id, timed.due.Sub(begun))
+		}
+	}
+}
+
 // TestHeap: in whatever order items come, change and go, the least is first.
 func TestHeap(t *testing.T) {
 	type item struct{ key, place int }

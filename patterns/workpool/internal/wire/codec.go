@@ -50,8 +50,8 @@ func Encode(m Message) []byte {
 	return m.append(append(make([]byte, 0, size), byte(m.kind())))
 }
 
-// Decode reads a message. Payloads, values and reports are parts of frame, which must not change any more; all else is copied. It takes
-// memory in proportion to the frame, whatever counts the frame claims. An error is ErrMalformed.
+// Decode reads a message. Payloads, reports and large values are parts of frame, which must not change any more; all else is copied. It
+// takes memory in proportion to the frame, whatever counts the frame claims. An error is ErrMalformed.
 func Decode(frame []byte) (Message, error) {
 	if len(frame) == 0 || len(frame) > FrameBytesMax {
 		return nil, fmt.Errorf("%w: %d octets", ErrMalformed, len(frame))
@@ -216,9 +216,13 @@ func (m *Results) read(r *reader) {
 		return
 	}
 	m.Items = make([]Result, count)
+	whole := len(r.rest)
 	for i := range m.Items {
 		item := &m.Items[i]
 		item.Lease, item.Outcome, item.Value = r.uint64(), Outcome(r.octet()), r.octets(PayloadBytesMax)
+		if len(item.Value) < whole/2 {
+			item.Value = append([]byte{}, item.Value...) // it may have to wait for its sink, and the frame with it
+		}
 		if item.Outcome < Done || item.Outcome > Returned {
 			r.bad = true
 		}
