@@ -280,6 +280,33 @@ func TestWritesTogether(t *testing.T) {
 	write(1, 4)
 }
 
+// TestLetters: an answer with dead letters has as many as its bound allows, and one at least.
+func TestLetters(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.Attempts, c.BackoffMin, c.BackoffMax = 200, 1, 1 })
+	s.hello("a", 9)
+	for range 3 {
+		s.submit(Task{Payload: make([]byte, 2*wire.ExcerptBytesMax)})
+		s.take()
+		for len(s.sent["a"]) > 0 {
+			lease := s.sent["a"][0].Lease
+			s.sent["a"] = nil
+			text := make([]byte, 2*wire.TextBytesMax)
+			s.m.Received("a", &wire.Results{Credit: 9, Items: []wire.Result{{Lease: lease, Outcome: wire.Failed, Value: text}}}, s.now)
+			s.pass(1)
+		}
+	}
+	for i, left := range []uint32{2, 1, 0} {
+		letters := s.m.Letters(uint64(i))
+		if len(letters.Items) != 1 || letters.Left != left || letters.Items[0].ID != uint64(i+1) || len(letters.Items[0].Errors) != errorsKept {
+			t.Errorf("after %d: %d letters, %d left", i, len(letters.Items), letters.Left)
+		}
+		frame := wire.Encode(letters)
+		if _, err := wire.Decode(frame); err != nil || len(frame) > wire.LettersBytesMax {
+			t.Errorf("%d octets, %v", len(frame), err)
+		}
+	}
+}
+
 // TestTimes: a deadline that has passed is one, before a worker has the task; far times are far; a clock that is set is noticed.
 func TestTimes(t *testing.T) {
 	s := newScene(t, nil)
