@@ -38,7 +38,7 @@ type plan struct {
 func wholePlan() plan {
 	return plan{
 		Rounds: 5, Workers: []int{1, 2, 8, 64}, Producers: 64, Few: []int{1, 8}, FewWorkers: 8,
-		Short: 50 * time.Millisecond, Measure: 600 * time.Millisecond, SkewRounds: 3, SkewWorkers: 8, SkewLong: 100, SkewWait: time.Millisecond,
+		Short: 80 * time.Millisecond, Measure: 800 * time.Millisecond, SkewRounds: 3, SkewWorkers: 8, SkewLong: 100, SkewWait: time.Millisecond,
 	}
 }
 
