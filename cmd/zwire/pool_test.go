@@ -20,7 +20,7 @@ func (s *scene) pool() *workpool.Dispatcher[string, string] {
 	s.t.Helper()
 	s.command, s.flag = "pool", "--dispatcher"
 	dispatcher, err := workpool.NewDispatcher(&workpool.DispatcherOptions[string, string]{
-		Endpoints: []string{s.endpoint}, Interval: 20 * time.Millisecond, Attempts: 2, BackoffMin: time.Millisecond,
+		Endpoints: []string{s.endpoint}, Interval: time.Minute, Attempts: 2, BackoffMin: time.Millisecond,
 		OnResult: func(workpool.Result[string]) {},
 	})
 	if err != nil {

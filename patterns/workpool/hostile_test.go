@@ -164,7 +164,10 @@ func raw(t *testing.T, endpoint string) *socket.Dealer {
 // TestHostilePeers: over real streams, one peer says what is no message, one takes as much as it gets and never reads it, one asks
 // without end and never reads the answers: the pool goes on, and an operator is answered.
 func TestHostilePeers(t *testing.T) {
-	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}, Timeout: 50 * time.Millisecond, Attempts: 100, BackoffMax: time.Millisecond})
+	d := mustDispatch(t, numbers{
+		Endpoints: []string{"tcp://127.0.0.1:*"}, Interval: 100 * time.Millisecond, Timeout: 50 * time.Millisecond, Attempts: 100,
+		BackoffMax: time.Millisecond,
+	})
 	babbler, glutton, asker := raw(t, d.Endpoint()), raw(t, d.Endpoint()), raw(t, d.Endpoint())
 	random := rand.New(rand.NewPCG(4, 4))
 	say := func(dealer *socket.Dealer, frames ...[]byte) {

@@ -328,7 +328,7 @@ func freeEndpoint(t *testing.T) string {
 
 // TestInterrupted: a worker process that drains at SIGINT finishes what it has begun, takes no more, and ends well; others do the rest.
 func TestInterrupted(t *testing.T) {
-	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}, Interval: unhurried})
+	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}})
 	w := startChild(t, "interrupted", d.Endpoint())
 	defer w.kill()
 	says := func(want string) {

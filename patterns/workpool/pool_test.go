@@ -41,7 +41,7 @@ func mustDispatch(t *testing.T, opts numbers) dispatched {
 	if opts.Endpoints == nil {
 		opts.Endpoints = []string{"inproc://" + t.Name()}
 	}
-	fill(&opts.Interval, 100*time.Millisecond)
+	fill(&opts.Interval, time.Minute) // which nobody misses on a busy machine
 	fill(&opts.BackoffMin, time.Millisecond)
 	d, err := NewDispatcher(&opts)
 	if err != nil {
@@ -63,9 +63,6 @@ func mustWork(t *testing.T, opts hands, do func(context.Context, Task[int]) (int
 	t.Cleanup(func() { w.Close() })
 	return w
 }
-
-// unhurried is an interval that nobody misses on a busy machine.
-const unhurried = time.Minute
 
 func double(_ context.Context, task Task[int]) (int, error) { return 2 * task.Value, nil }
 
@@ -113,7 +110,7 @@ func values(results []Result[int]) []int {
 func TestEachOnce(t *testing.T) {
 	sockettest.Leak(t)
 	for _, endpoint := range []string{"inproc://each-once", "tcp://127.0.0.1:*", "ipc://" + filepath.Join(t.TempDir(), "pool")} {
-		d := mustDispatch(t, numbers{Endpoints: []string{endpoint}, Interval: unhurried})
+		d := mustDispatch(t, numbers{Endpoints: []string{endpoint}})
 		workers := make([]*Worker, 3)
 		for i := range workers {
 			workers[i] = mustWork(t, hands{Dispatchers: []string{d.Endpoint()}, Concurrency: 1 + i}, double)
@@ -302,7 +299,7 @@ func TestOptionsOfTasks(t *testing.T) {
 
 // TestHung: a worker that does not heed its context loses its task, and its late answer is dropped.
 func TestHung(t *testing.T) {
-	d := mustDispatch(t, numbers{})
+	d := mustDispatch(t, numbers{Interval: 100 * time.Millisecond})
 	back := make(chan struct{})
 	mustWork(t, hands{Concurrency: 2}, func(_ context.Context, task Task[int]) (int, error) {
 		if task.Attempt == 1 {
@@ -354,7 +351,7 @@ func TestCancel(t *testing.T) {
 
 // TestDrainWorker: a worker that drains finishes what it has begun and takes no more; others do the rest.
 func TestDrainWorker(t *testing.T) {
-	d := mustDispatch(t, numbers{Interval: unhurried})
+	d := mustDispatch(t, numbers{})
 	begun, goOn := make(chan struct{}, 100), make(chan struct{})
 	first := mustWork(t, hands{Concurrency: 2}, func(_ context.Context, task Task[int]) (int, error) {
 		begun <- struct{}{}
@@ -466,7 +463,7 @@ func TestDurable(t *testing.T) {
 // TestRestart: workers find a dispatcher that has started again.
 func TestRestart(t *testing.T) {
 	endpoint := "ipc://" + filepath.Join(t.TempDir(), "pool")
-	d := mustDispatch(t, numbers{Endpoints: []string{endpoint}})
+	d := mustDispatch(t, numbers{Endpoints: []string{endpoint}, Interval: 100 * time.Millisecond})
 	mustWork(t, hands{Dispatchers: []string{endpoint}}, double)
 	for range 3 {
 		submit(t, d, 10, nil)
@@ -474,7 +471,7 @@ func TestRestart(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
-		d = mustDispatch(t, numbers{Endpoints: []string{endpoint}})
+		d = mustDispatch(t, numbers{Endpoints: []string{endpoint}, Interval: 100 * time.Millisecond})
 	}
 	submit(t, d, 10, nil)
 	collect(t, d, 10)

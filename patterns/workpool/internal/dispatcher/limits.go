@@ -26,4 +26,6 @@ const (
 	timeoutMax = 100 * 365 * 24 * time.Hour
 	// clockLook is after how long a clock that was set is noticed by tasks that wait for a time of it.
 	clockLook = time.Minute
+	// sampleEvery is how long rates are averaged over.
+	sampleEvery = time.Second
 )

@@ -325,7 +325,7 @@ func (m *Machine) schedule(t *task, due time.Time) {
 	}
 }
 
-// Tick does what is due; call it at least each quarter of an interval.
+// Tick does what is due; call it at Deadline.
 func (m *Machine) Tick(now time.Time) {
 	for m.timers.size() > 0 && !m.timers.items[0].due.After(now) {
 		m.expire(m.timers.pop(), now)
@@ -336,7 +336,7 @@ func (m *Machine) Tick(now time.Time) {
 
 // Deadline is when Tick and Take are due, at the latest a quarter of an interval from now.
 func (m *Machine) Deadline(now time.Time) time.Time {
-	due := now.Add(m.cfg.Interval / 4)
+	due := now.Add(min(m.cfg.Interval/4, sampleEvery))
 	if m.timers.size() > 0 && m.timers.items[0].due.Before(due) {
 		due = m.timers.items[0].due
 	}

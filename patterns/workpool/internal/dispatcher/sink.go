@@ -109,7 +109,7 @@ type Counts struct {
 type rates struct{ accepted, done float64 }
 
 func (m *Machine) tickRates(now time.Time) {
-	if passed := now.Sub(m.sampled).Seconds(); passed >= 1 {
+	if passed := now.Sub(m.sampled).Seconds(); passed >= sampleEvery.Seconds() {
 		m.rates.accepted = float64(m.counts.Accepted-m.sample.Accepted) / passed
 		m.rates.done = float64(m.counts.Done-m.sample.Done) / passed
 		m.sampled, m.sample = now, m.counts
