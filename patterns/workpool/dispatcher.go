@@ -74,7 +74,7 @@ type TaskOptions struct {
 	Priority int32
 	// NotBefore is when the task may be given to a worker. Default: at once.
 	NotBefore time.Time
-	// Deadline is when the task becomes a dead letter if it is not done. Default: never.
+	// Deadline is when the task becomes a dead letter if it is not done; at once if it has passed. Default: never.
 	Deadline time.Time
 	// Timeout is how long one attempt may take. Default: that of the dispatcher; Unlimited.
 	Timeout time.Duration

@@ -77,7 +77,11 @@
 //	A worker that hangs or is stopped loses its task; its answer is late   TestHung, TestStop
 //	Ordered results come in the order of submission                        TestOrdered, TestRerunInOrder, TestPoolSimulation
 //	A cancelled task does not reach the sink                               TestCancel, TestPoolSimulation
-//	A worker that drains finishes what it has begun, and no attempt fails  TestDrainWorker
+//	A worker that drains finishes what it has begun, and no attempt fails  TestDrainWorker, TestInterrupted
+//	Delays, priorities and deadlines are the same after a restart          TestAfterRestart
+//	A time that is far, past, or of a clock that is set does no harm       TestTimes, TestFarTimes
+//	No peer makes a task get lost, come twice, or the pool stand still     TestHostileWorkers, TestHostilePeers
+//	A disk that is full or fails ends the dispatcher; nothing is lost      TestDiskFull, TestDiskFails
 //	A worker in another language is a worker                               TestPoolOfPython in bench/interop
 //
 // # Protocol
