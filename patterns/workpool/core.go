@@ -21,7 +21,8 @@ import (
 )
 
 // core runs the machine of a dispatcher. Whoever has something for the machine calls it under mu; what comes out is sent by pump.
-// Goroutines: one receives, one looks at the clock and pumps what producers have brought, one writes to disk, one answers operators.
+// Goroutines: one receives, one looks at the clock and pumps what producers have brought, one does so with what goes to disk and writes it,
+// one answers operators.
 type core struct {
 	log    *slog.Logger
 	router *socket.Router
@@ -40,6 +41,7 @@ type core struct {
 	sending sync.Mutex    // around Take and sending, so that messages keep their order; taken before mu
 	kick    chan struct{} // run has something to pump, or has to look at the clock earlier
 	writes  chan []store.Op
+	disk    chan struct{} // write has something to pump: a caller waits for the disk
 	asked   chan question
 
 	cancel context.CancelFunc
@@ -107,7 +109,7 @@ func (c *core) listen(endpoints []string, context *socket.Context) error {
 func (c *core) begin() {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.kick, c.writes, c.ended = make(chan struct{}, 1), make(chan []store.Op, 1), make(chan struct{})
-	c.asked = make(chan question, questionsMax)
+	c.disk, c.asked = make(chan struct{}, 1), make(chan question, questionsMax)
 	c.wakeAt = time.Now()
 	c.others.Go(c.receive)
 	c.others.Go(c.run)
@@ -170,12 +172,7 @@ func (c *core) changed() {
 	}
 }
 
-func (c *core) poke() {
-	select {
-	case c.kick <- struct{}{}:
-	default:
-	}
-}
+func (c *core) poke() { poke(c.kick) }
 
 // run looks at the clock, and pumps what came in otherwise than by a message.
 func (c *core) run() {
@@ -188,7 +185,6 @@ func (c *core) run() {
 		case <-c.ctx.Done():
 			return
 		}
-		runtime.Gosched() // who else has been woken submits first, and goes to disk together with who has poked
 		c.mu.Lock()
 		now := time.Now()
 		c.machine.Tick(now)
@@ -236,10 +232,14 @@ func (c *core) sendAll(sends []dispatcher.Send) (again bool) {
 	return again
 }
 
-// write carries out writes, one at a time.
+// write carries out writes, one at a time. Before it pumps it lets those go first who have been woken as well: their tasks go to disk
+// together.
 func (c *core) write() {
 	for {
 		select {
+		case <-c.disk:
+			runtime.Gosched()
+			c.pump()
 		case ops := <-c.writes:
 			err := c.store.Write(ops)
 			c.mu.Lock()
@@ -253,7 +253,7 @@ func (c *core) write() {
 			c.written.wake()
 			c.changed()
 			c.mu.Unlock()
-			runtime.Gosched() // as in run
+			runtime.Gosched()
 			c.pump()
 		case <-c.ctx.Done():
 			return
@@ -334,9 +334,12 @@ func (c *core) offer(task *dispatcher.Task) (id, batch uint64, err error) {
 	return id, batch, nil
 }
 
-// nudge makes run do what the machine wants now; under mu.
+// nudge makes write or run do what the machine wants now; under mu.
 func (c *core) nudge() {
-	if !c.machine.Idle() || c.machine.Deadline(c.wakeAt).Before(c.wakeAt) {
+	switch {
+	case c.machine.Urgent():
+		poke(c.disk)
+	case !c.machine.Idle() || c.machine.Deadline(c.wakeAt).Before(c.wakeAt):
 		c.poke()
 	}
 }

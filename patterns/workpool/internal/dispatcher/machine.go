@@ -226,7 +226,7 @@ func (m *Machine) Take(now time.Time) Output {
 
 // Idle says that a Take would bring nothing about now: nothing waits that a worker could take, nor a caller for the disk.
 func (m *Machine) Idle() bool {
-	return (m.ready.size() == 0 || m.free.size() == 0) && len(m.touched) == 0 && len(m.out.Send) == 0 && (m.writes || !m.urgent)
+	return (m.ready.size() == 0 || m.free.size() == 0) && len(m.touched) == 0 && len(m.out.Send) == 0 && !m.Urgent()
 }
 
 func (m *Machine) send(to string, message wire.Message) {

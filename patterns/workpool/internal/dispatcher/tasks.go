@@ -116,6 +116,9 @@ func (m *Machine) awaited() uint64 {
 	return m.batch
 }
 
+// Urgent says that a caller waits for a write that Take would begin.
+func (m *Machine) Urgent() bool { return m.urgent && !m.writes }
+
 // Hurry has the next Take begin a write with all that there is, unless one is under way.
 func (m *Machine) Hurry() { m.urgent = true }
 
