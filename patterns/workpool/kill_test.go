@@ -92,14 +92,14 @@ func takeAWhile(ctx context.Context, task Task[int]) (int, error) {
 	}
 }
 
-// dispatchChild is a dispatcher, of a store and endpoints, with its producers and its sink. It writes down what it has accepted, and what the sink sees. When its
-// standard input ends it drains.
+// dispatchChild is a dispatcher, of a store and endpoints, with its producers and its sink. It writes down what it has accepted, and what
+// the sink sees. When its standard input ends it drains.
 func dispatchChild(words []string) error {
 	ready := make(chan struct{})
 	d, err := NewDispatcher(&numbers{
 		Endpoints: words[1:], Path: words[0], Interval: killInterval, BackoffMin: time.Millisecond, Attempts: 1000, QueueTasks: 200,
 		OnResult: func(r Result[int]) {
-			<-ready                                                     // which is said first
+			<-ready
 			fmt.Printf("seen %d %d %v\n", r.ID, r.Value, r.Redelivered) // one write each, unbuffered
 		},
 	})
