@@ -43,7 +43,7 @@
 //	      worker/          the worker as a machine: credit, jobs, answers
 //	  internal/
 //	    boltfile/          a file of bbolt, checked before it is opened; for both stores
-//	cmd/                   the command zwire: runs and operates a configuration centre, shows what a worker pool is at
+//	cmd/                   the command zwire: runs and operates a configuration centre, operates a worker pool
 //	examples/              short programs, each runnable with one command
 //	bench/                 own module: the probe perf, the yardstick on libzmq, limits and rivals, all compared, interop tests
 //	internal/

@@ -3,19 +3,17 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 )
 
 // TestMain is this program for the children that the tests start.
 func TestMain(m *testing.M) {
-	if role := os.Args[1:]; len(role) > 0 && (role[0] == roleAuthority || role[0] == roleNodes) {
-		exit(asChild(role))
+	if role := os.Args[1:]; isRole(role) {
+		newProgram().Exit(asChild(role))
 	}
 	os.Exit(m.Run())
 }
@@ -44,8 +42,8 @@ func TestScenes(t *testing.T) {
 				found[scene.name] = sample
 			}
 			for _, f := range p.figures() {
-				if _, measured := found[f.scene][f.key]; !measured {
-					t.Errorf("%s of %s was not measured", f.key, f.scene)
+				if _, measured := found[f.Scene][f.Key]; !measured {
+					t.Errorf("%s of %s was not measured", f.Key, f.Scene)
 				}
 			}
 			if rate := found["crowd"][keyDeliverPS]; rate <= 0 {
@@ -87,28 +85,5 @@ func TestSingle(t *testing.T) {
 	got := fmt.Sprintf("%.0f %.0f %.0f %.0f", found[keyLastP50]*1e9, found[keyLastP99]*1e9, found[keyWholeP50]*1e9, found[keyAckP50]*1e9)
 	if want := "300 800 400 100"; got != want {
 		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-func TestPage(t *testing.T) {
-	r := &results{Plan: smallPlan(), Etcd: "3", Outcomes: []outcome{{Scene: "crowd", Entries: []entry{
-		{Name: "zwire", Samples: []sample{{keyDeliverPS: 10_000, keyLastP50: 0.003}, {keyDeliverPS: 30_000, keyLastP50: 0.001}}},
-		{Name: "etcd", Samples: []sample{{keyDeliverPS: 4_000, keyLastP50: 0.003}}},
-	}}}}
-	var page bytes.Buffer
-	r.writePage(&page)
-	for _, line := range []string{
-		"| deliveries, a change applied by a node, 1000/s | 20.0 [10.0..30.0] | 4.00 [4.00..4.00] | 5.00 | ≥ 5 | yes |",
-		"| acknowledged to applied by the last, p50, ms | 2.00 [1.00..3.00] | 3.00 [3.00..3.00] | 0.67 | ≤ 0.5 | no |",
-	} {
-		if !strings.Contains(page.String(), line) {
-			t.Errorf("the page lacks %s:\n%s", line, &page)
-		}
-	}
-	r.Outcomes[0].Entries[1].Failure = "a|b\nc"
-	page.Reset()
-	r.writePage(&page)
-	if !strings.Contains(page.String(), "**failed** (a\\|b; c)") || r.failure() == nil {
-		t.Errorf("the failure is not told:\n%s", &page)
 	}
 }

@@ -13,20 +13,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"regexp"
-	"strings"
-	"syscall"
-	"time"
 
-	"github.com/zwire-mq/zwire/bench/internal/duel"
-	"github.com/zwire-mq/zwire/bench/internal/machine"
+	"github.com/zwire-mq/zwire/bench/internal/beside"
 )
 
 // roles of this program as a child of itself
@@ -35,38 +26,16 @@ const (
 	roleNodes     = "nodes"     // and the contender, and the endpoint of the server
 )
 
-// settings are the values of the flags.
-type settings struct {
-	quick, redraw                  bool
-	rounds                         int
-	only, who, folder, profilesDir string
-}
-
 func main() {
-	if role := os.Args[1:]; len(role) > 0 && (role[0] == roleAuthority || role[0] == roleNodes) {
-		exit(asChild(role))
+	program := newProgram()
+	if role := os.Args[1:]; isRole(role) {
+		program.Exit(asChild(role))
 	}
-	var s settings
-	flag.BoolVar(&s.quick, "quick", false, "fewer, shorter and smaller measurements")
-	flag.BoolVar(&s.redraw, "redraw", false, "measure nothing; the page from CONFIG.json")
-	flag.IntVar(&s.rounds, "rounds", 0, "how often each scene is held (default 5; with -quick 1)")
-	flag.StringVar(&s.only, "only", "", "hold only the scenes whose name matches this `regexp`: crowd, joining, writers")
-	flag.StringVar(&s.who, "who", "", "measure only this one: zwire or etcd")
-	flag.StringVar(&s.folder, "out", "", "`folder` of the results")
-	flag.StringVar(&s.profilesDir, "profiles", "", "write profiles of zwire's processes into this `folder`")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := s.run(ctx)
-	stop()
-	exit(err)
+	program.Main()
 }
 
-func exit(err error) {
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "config: %v\n", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+func isRole(role []string) bool {
+	return len(role) > 0 && (role[0] == roleAuthority || role[0] == roleNodes)
 }
 
 func asChild(role []string) error {
@@ -79,112 +48,40 @@ func asChild(role []string) error {
 	return fmt.Errorf("%q: this program starts itself so", role)
 }
 
-func (s settings) run(ctx context.Context) error {
-	bench, err := duel.Folder(ctx)
-	if err != nil {
-		return err
+func newProgram() *beside.Program[plan] {
+	return &beside.Program[plan]{
+		Name: "config", Title: "patterns/config beside etcd", Anchor: "config-beside-etcd", Rival: etcd{}.name(), Server: "etcd",
+		Module: "go.etcd.io/etcd/client/v3", Stores: "the stores are",
+		Version: etcdVersion,
+		Plan:    planOf,
+		Scenes: func(p plan) (all []beside.Scene) {
+			for _, s := range scenes() {
+				all = append(all, beside.Scene{Name: s.name, Rounds: p.Rounds, Hold: func(ctx context.Context, who, profiles string) (beside.Sample, error) {
+					c, err := contenderOf(who)
+					if err != nil {
+						return nil, err
+					}
+					found, err := s.hold(ctx, c, p, profiles)
+					return beside.Sample(found), err
+				}})
+			}
+			return all
+		},
+		Figures:     plan.figures,
+		Rounds:      func(p plan) string { return fmt.Sprintf("rounds: %d", p.Rounds) },
+		Intro:       plan.intro,
+		Note:        func(plan, string) string { return "" },
+		RoundsUsage: "default 5", ScenesUsage: "crowd, joining, writers",
 	}
-	if s.redraw {
-		folder := cmp.Or(s.folder, bench)
-		r, err := readResults(folder)
-		if err != nil {
-			return err
-		}
-		return r.draw(folder)
-	}
-	wanted, err := regexp.Compile(s.only)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	r := results{
-		Machine: machine.Look(ctx, bench, start), Plan: s.plan(), Disk: machine.FileSystem(os.TempDir()),
-		Command: strings.Join(append([]string{"go run ./config"}, os.Args[1:]...), " "),
-	}
-	contenders, err := s.contenders(ctx, &r)
-	if err != nil {
-		return err
-	}
-	for _, scene := range scenes() {
-		if wanted.MatchString(scene.name) && ctx.Err() == nil {
-			r.Outcomes = append(r.Outcomes, s.hold(ctx, scene, r.Plan, contenders))
-		}
-	}
-	if ctx.Err() != nil {
-		return errors.New("interrupted")
-	}
-	r.Minutes = time.Since(start).Minutes()
-	folder, err := s.target(bench)
-	if err != nil {
-		return err
-	}
-	if err := r.write(folder); err != nil {
-		return err
-	}
-	fmt.Fprintf(os.Stderr, "results are in %s\n", folder)
-	return r.failure()
 }
 
-func (s settings) plan() plan {
+func planOf(f beside.Flags) plan {
 	p := wholePlan()
-	if s.quick {
+	if f.Quick {
 		p = quickPlan()
 	}
-	if s.rounds > 0 {
-		p.Rounds = s.rounds
+	if f.Rounds > 0 {
+		p.Rounds = f.Rounds
 	}
 	return p
-}
-
-// contenders are ours alone where there is no etcd.
-func (s settings) contenders(ctx context.Context, r *results) ([]contender, error) {
-	if s.who != "" {
-		c, err := contenderOf(s.who)
-		return []contender{c}, err
-	}
-	version, err := etcdVersion(ctx)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "config: %v; measuring zwire alone\n", err)
-		return []contender{ours{}}, nil
-	}
-	r.Etcd = version
-	return []contender{ours{}, etcd{}}, nil
-}
-
-// target is where the results go: only a whole run replaces what bench has.
-func (s settings) target(bench string) (string, error) {
-	switch {
-	case s.folder != "":
-		return s.folder, os.MkdirAll(s.folder, 0o755)
-	case s.quick || s.only != "" || s.who != "" || s.rounds > 0:
-		return os.MkdirTemp("", "config-results")
-	}
-	return bench, nil
-}
-
-// hold changes who begins from round to round. Who has failed once is out.
-func (s settings) hold(ctx context.Context, scene scene, p plan, contenders []contender) outcome {
-	o := outcome{Scene: scene.name, Entries: make([]entry, len(contenders))}
-	for i, c := range contenders {
-		o.Entries[i] = entry{Name: c.name(), Samples: []sample{}}
-	}
-	for round := range p.Rounds {
-		for turn := range contenders {
-			i := (round + turn) % len(contenders)
-			e := &o.Entries[i]
-			if e.Failure != "" || ctx.Err() != nil {
-				continue
-			}
-			began := time.Now()
-			found, err := scene.hold(ctx, contenders[i], p, s.profilesDir)
-			if err != nil {
-				e.Failure = err.Error()
-				fmt.Fprintf(os.Stderr, "%s, %s: %v\n", scene.name, e.Name, err)
-				continue
-			}
-			e.Samples = append(e.Samples, found)
-			fmt.Fprintf(os.Stderr, "%5.1f s  %s, %s, round %d\n", time.Since(began).Seconds(), scene.name, e.Name, round+1)
-		}
-	}
-	return o
 }

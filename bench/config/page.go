@@ -3,89 +3,33 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
-	"github.com/zwire-mq/zwire/bench/internal/figures"
-	"github.com/zwire-mq/zwire/bench/internal/machine"
+	"github.com/zwire-mq/zwire/bench/internal/beside"
 )
 
-const (
-	dataFile, pageFile = "CONFIG.json", "CONFIG.md"
-	clientModule       = "go.etcd.io/etcd/client/v3"
-)
-
-// results are all that CONFIG.json has; the page is made from it.
-type results struct {
-	Machine  machine.Machine `json:"machine"`
-	Etcd     string          `json:"etcd"` // version of the server; empty: it was not there
-	Disk     string          `json:"disk"`
-	Plan     plan            `json:"plan"`
-	Command  string          `json:"command"`
-	Minutes  float64         `json:"minutes"`
-	Outcomes []outcome       `json:"outcomes"`
-}
-
-type outcome struct {
-	Scene   string  `json:"scene"`
-	Entries []entry `json:"entries"`
-}
-
-type entry struct {
-	Name    string   `json:"name"`
-	Samples []sample `json:"samples"`
-	Failure string   `json:"failure,omitempty"`
-}
-
-func readResults(folder string) (*results, error) {
-	text, err := os.ReadFile(filepath.Join(folder, dataFile))
-	if err != nil {
-		return nil, err
+// intro stands before the tables.
+func (p plan) intro() string {
+	text := fmt.Sprintf("Nodes are in %d processes, each with connections of its own; values have %d octets. "+
+		"A cell is `median [minimum..maximum]`\nof the rounds; the contenders took turns.", processes, valueBytes)
+	if p.Quick {
+		return beside.QuickNote + text
 	}
-	var r results
-	return &r, json.Unmarshal(text, &r)
+	return text
 }
 
-func (r *results) write(folder string) error {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetIndent("", " ")
-	if err := encoder.Encode(r); err != nil {
-		return err
+// figures are the lines of the page.
+func (p plan) figures() []beside.Figure {
+	var all []beside.Figure
+	for _, r := range p.rows() {
+		all = append(all, beside.Figure{
+			Table: r.table, Work: r.work + ", " + r.unit, Scene: r.scene, Key: r.key, Scale: r.scale, Target: r.target, Lower: r.lower,
+		})
 	}
-	if err := os.WriteFile(filepath.Join(folder, dataFile), text.Bytes(), 0o644); err != nil {
-		return err
-	}
-	return r.draw(folder)
+	return all
 }
 
-func (r *results) draw(folder string) error {
-	var page bytes.Buffer
-	r.writePage(&page)
-	return os.WriteFile(filepath.Join(folder, pageFile), page.Bytes(), 0o644)
-}
-
-func (r *results) failure() error {
-	var failed []error
-	for _, o := range r.Outcomes {
-		for _, e := range o.Entries {
-			if e.Failure != "" {
-				failed = append(failed, fmt.Errorf("%s failed in %s", e.Name, o.Scene))
-			}
-		}
-	}
-	return errors.Join(failed...)
-}
-
-// A figure is one line of a table.
-type figure struct {
+type row struct {
 	table, work, unit string
 	scene, key        string
 	scale             float64 // from the sample to the unit
@@ -93,12 +37,12 @@ type figure struct {
 	lower             bool    // less is better
 }
 
-func (p plan) figures() []figure {
+func (p plan) rows() []row {
 	const ms, us, kib = 1e3, 1e6, 1.0 / 1024
 	last := fmt.Sprintf("The last of %d nodes", p.Nodes)
 	rate := fmt.Sprintf("%d writers, %d nodes", p.Writers, p.Nodes)
 	const join, alone, memory = "Joining", "Without nodes", "Nodes at rest"
-	all := []figure{
+	all := []row{
 		{last, "acknowledged to applied by the last, p50", "ms", "crowd", keyLastP50, ms, 0.5, true},
 		{last, "acknowledged to applied by the last, p99", "ms", "crowd", keyLastP99, ms, 0.5, true},
 		{last, "call to acknowledgement, p50", "ms", "crowd", keyAckP50, ms, 0, true},
@@ -119,107 +63,12 @@ func (p plan) figures() []figure {
 	}
 	for _, writers := range p.AloneWriters {
 		work := fmt.Sprintf("%d writers", writers)
-		all = append(all, figure{alone, work, "changes/s", "writers", keyAlone(writers), 1, 0, false})
+		all = append(all, row{alone, work, "changes/s", "writers", keyAlone(writers), 1, 0, false})
 	}
 	return append(all,
-		figure{memory, fmt.Sprintf("processor time of %d idle nodes", p.Nodes), "% of a core", "crowd", keyIdleNodes, 100, 0, true},
-		figure{memory, "processor time of their server", "% of a core", "crowd", keyIdleServer, 100, 0, true},
-		figure{memory, fmt.Sprintf("memory of an idle node, %d keys", p.Keys), "KiB", "crowd", keyNodeBytes, kib, 0, true},
-		figure{memory, fmt.Sprintf("memory of the server, for each of %d nodes", p.Nodes), "KiB", "crowd", keyServerBytes, kib, 0, true},
-		figure{memory, fmt.Sprintf("memory of a node, %d keys", p.JoinKeys), "KiB", "joining", keyJoinedBytes, kib, 0, true})
-}
-
-func (r *results) writePage(w io.Writer) {
-	p := r.Plan
-	fmt.Fprintln(w, "# patterns/config beside etcd")
-	fmt.Fprintf(w, "\nMade by `%s` in `bench/`; do not edit. All data: [%s](%s).\n", r.Command, dataFile, dataFile)
-	fmt.Fprintln(w, "How it is measured: [README.md](README.md#config-beside-etcd).")
-	if p.Quick {
-		fmt.Fprintln(w, "\n**A quick run**, with too few and too short measurements to quote.")
-	}
-	fmt.Fprintln(w)
-	beside := ""
-	if r.Etcd != "" {
-		beside = "etcd " + r.Etcd + ", " + clientModule + " " + machine.ModuleVersion(clientModule)
-	}
-	r.Machine.Write(w, beside)
-	fmt.Fprintf(w, "- the stores are on a file system %s\n", r.Disk)
-	fmt.Fprintf(w, "- rounds: %d; the run took %.1f minutes\n", p.Rounds, r.Minutes)
-	fmt.Fprintf(w, "\nNodes are in %d processes, each with connections of its own; values have %d octets. ", processes, valueBytes)
-	fmt.Fprintf(w, "A cell is `median [minimum..maximum]`\nof the rounds; the contenders took turns.\n")
-	table := ""
-	for _, f := range p.figures() {
-		o, held := r.outcome(f.scene)
-		if !held {
-			continue
-		}
-		if f.table != table {
-			table = f.table
-			fmt.Fprintf(w, "\n## %s\n\n| work | zwire | etcd | ratio | target | met |\n|---|---|---|---|---|---|\n", table)
-		}
-		fmt.Fprintf(w, "| %s |\n", strings.Join(f.cells(o), " | "))
-	}
-}
-
-func (r *results) outcome(scene string) (outcome, bool) {
-	i := slices.IndexFunc(r.Outcomes, func(o outcome) bool { return o.Scene == scene })
-	if i < 0 {
-		return outcome{}, false
-	}
-	return r.Outcomes[i], true
-}
-
-// cells are those of one line.
-func (f figure) cells(o outcome) []string {
-	cells := []string{f.work + ", " + f.unit, "", "", "", f.targetText(), ""}
-	medians := map[string]float64{}
-	for _, e := range o.Entries {
-		column := 1
-		if e.Name == (etcd{}).name() {
-			column = 2
-		}
-		cells[column] = f.side(e, medians)
-	}
-	own, haveOwn := medians[ours{}.name()]
-	other, haveOther := medians[etcd{}.name()]
-	if !haveOwn || !haveOther || other == 0 {
-		return cells
-	}
-	ratio := own / other
-	cells[3] = figures.Number(ratio)
-	if f.target != 0 {
-		cells[5] = "no"
-		if ratio == f.target || (ratio < f.target) == f.lower {
-			cells[5] = "yes"
-		}
-	}
-	return cells
-}
-
-// side adds the median, unless the side has failed.
-func (f figure) side(e entry, medians map[string]float64) string {
-	if e.Failure != "" {
-		return figures.Failed(e.Failure)
-	}
-	var values []float64
-	for _, s := range e.Samples {
-		if value, found := s[f.key]; found {
-			values = append(values, value*f.scale)
-		}
-	}
-	if len(values) == 0 {
-		return ""
-	}
-	medians[e.Name] = figures.Median(values)
-	return figures.Spread(values)
-}
-
-func (f figure) targetText() string {
-	switch {
-	case f.target == 0:
-		return ""
-	case f.lower:
-		return fmt.Sprintf("≤ %g", f.target)
-	}
-	return fmt.Sprintf("≥ %g", f.target)
+		row{memory, fmt.Sprintf("processor time of %d idle nodes", p.Nodes), "% of a core", "crowd", keyIdleNodes, 100, 0, true},
+		row{memory, "processor time of their server", "% of a core", "crowd", keyIdleServer, 100, 0, true},
+		row{memory, fmt.Sprintf("memory of an idle node, %d keys", p.Keys), "KiB", "crowd", keyNodeBytes, kib, 0, true},
+		row{memory, fmt.Sprintf("memory of the server, for each of %d nodes", p.Nodes), "KiB", "crowd", keyServerBytes, kib, 0, true},
+		row{memory, fmt.Sprintf("memory of a node, %d keys", p.JoinKeys), "KiB", "joining", keyJoinedBytes, kib, 0, true})
 }

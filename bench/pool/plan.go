@@ -22,9 +22,12 @@ type plan struct {
 	Rounds  int   `json:"rounds"`
 	Workers []int `json:"workers"`
 	// Producers submit one task after the other, each.
-	Producers int           `json:"producers"`
-	Short     time.Duration `json:"short_ns"`   // of the run that finds how many tasks to measure with
-	Measure   time.Duration `json:"measure_ns"` // about
+	Producers int `json:"producers"`
+	// Few are numbers of producers of scenes of their own, with so many workers: the fewer, the fewer durable tasks go to disk together.
+	Few        []int         `json:"few"`
+	FewWorkers int           `json:"few_workers"`
+	Short      time.Duration `json:"short_ns"`   // of the run that finds how many tasks to measure with
+	Measure    time.Duration `json:"measure_ns"` // about
 
 	SkewRounds  int           `json:"skew_rounds"`
 	SkewWorkers int           `json:"skew_workers"`
@@ -34,8 +37,8 @@ type plan struct {
 
 func wholePlan() plan {
 	return plan{
-		Rounds: 3, Workers: []int{1, 2, 8, 64}, Producers: 64, Short: 200 * time.Millisecond, Measure: 1500 * time.Millisecond,
-		SkewRounds: 2, SkewWorkers: 8, SkewLong: 100, SkewWait: time.Millisecond,
+		Rounds: 5, Workers: []int{1, 2, 8, 64}, Producers: 64, Few: []int{1, 8}, FewWorkers: 8,
+		Short: 80 * time.Millisecond, Measure: 800 * time.Millisecond, SkewRounds: 3, SkewWorkers: 8, SkewLong: 100, SkewWait: time.Millisecond,
 	}
 }
 
@@ -43,7 +46,7 @@ func quickPlan() plan {
 	p := wholePlan()
 	p.Quick = true
 	p.Rounds, p.SkewRounds = 1, 1
-	p.Short, p.Measure = 100*time.Millisecond, 500*time.Millisecond
+	p.Measure = 300 * time.Millisecond
 	p.SkewLong = 10
 	return p
 }

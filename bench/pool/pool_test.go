@@ -3,29 +3,29 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/zwire-mq/zwire/bench/internal/beside"
 )
 
 // TestMain is this program for the children that the tests start.
 func TestMain(m *testing.M) {
-	if role := os.Args[1:]; len(role) == 5 && role[0] == roleWorkers {
-		exit(serveWorkers(role[1], role[2], role[3], role[4]))
+	if role := os.Args[1:]; isRole(role) {
+		newProgram().Exit(serveWorkers(role[1], role[2], role[3], role[4]))
 	}
 	os.Exit(m.Run())
 }
 
 func smallPlan() plan {
 	return plan{
-		Rounds: 1, Workers: []int{2}, Producers: 3, Short: 5 * time.Millisecond, Measure: 20 * time.Millisecond,
+		Rounds: 1, Workers: []int{2}, Producers: 3, Few: []int{1}, FewWorkers: 2, Short: 5 * time.Millisecond, Measure: 20 * time.Millisecond,
 		SkewRounds: 1, SkewWorkers: 2, SkewLong: 1, SkewWait: 100 * time.Microsecond,
 	}
 }
@@ -44,7 +44,7 @@ func TestScenes(t *testing.T) {
 			if c.name() != (ours{}).name() {
 				needRedis(t)
 			}
-			p, found := smallPlan(), map[string]sample{}
+			p, found := smallPlan(), map[string]beside.Sample{}
 			for _, scene := range p.scenes() {
 				sample, err := scene.hold(t.Context(), c, p, "")
 				if err != nil {
@@ -53,8 +53,8 @@ func TestScenes(t *testing.T) {
 				found[scene.name] = sample
 			}
 			for _, f := range p.figures() {
-				if found[f.scene][f.key] <= 0 {
-					t.Errorf("%s of %s is %v", f.key, f.scene, found[f.scene][f.key])
+				if found[f.Scene][f.Key] <= 0 {
+					t.Errorf("%s of %s is %v", f.Key, f.Scene, found[f.Scene][f.Key])
 				}
 			}
 			if share := found[skewScene][keySkewWorked]; share < 1 {
@@ -134,37 +134,5 @@ func TestSkewed(t *testing.T) {
 	}
 	if long != 100 || len(waits) != 10_000 {
 		t.Errorf("%d of %d are long, want 100 of 10000", long, len(waits))
-	}
-}
-
-func TestPage(t *testing.T) {
-	p := smallPlan()
-	r := &results{Plan: p, Redis: "7", Outcomes: []outcome{
-		{Scene: rateScene(oneProcess, inMemory, 2), Entries: []entry{
-			{Name: "zwire", Samples: []sample{{keyRate: 90_000}, {keyRate: 110_000}}},
-			{Name: "asynq", Samples: []sample{{keyRate: 10_000}, {keyRate: 10_000}}},
-		}},
-		{Scene: rateScene(overTCP, durable, 2), Entries: []entry{
-			{Name: "zwire", Samples: []sample{{keyRate: 29_000}}},
-			{Name: "asynq", Samples: []sample{{keyRate: 10_000}}},
-		}},
-		{Scene: skewScene, Entries: []entry{{Name: "zwire", Samples: []sample{{keySkewWorked: 1.25}}}}},
-	}}
-	var page bytes.Buffer
-	r.writePage(&page)
-	for _, line := range []string{
-		"| workers: 2; 1000 tasks/s | 100 [90.0..110] | 10.0 [10.0..10.0] | 10.0 | ≥ 10 | yes |",
-		"| workers: 2; 1000 tasks/s | 29.0 [29.0..29.0] | 10.0 [10.0..10.0] | 2.90 | ≥ 3 | no |",
-		"as the tasks took | 1.25 [1.25..1.25] |  |  | zwire ≤ 1.2 | no |",
-	} {
-		if !strings.Contains(page.String(), line) {
-			t.Errorf("the page lacks %s:\n%s", line, &page)
-		}
-	}
-	r.Outcomes[0].Entries[1].Failure = "a|b\nc"
-	page.Reset()
-	r.writePage(&page)
-	if !strings.Contains(page.String(), "**failed** (a\\|b; c)") || r.failure() == nil {
-		t.Errorf("the failure is not told:\n%s", &page)
 	}
 }

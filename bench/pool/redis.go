@@ -19,7 +19,6 @@ import (
 
 const (
 	redisPackage = "redis-server"
-	clientModule = "github.com/hibiken/asynq"
 	taskType     = "work"
 )
 

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zwire-mq/zwire/bench/internal/beside"
 	"github.com/zwire-mq/zwire/bench/internal/profile"
 )
 
@@ -26,27 +27,25 @@ const (
 	keySkewTime    = "seconds"
 )
 
-// A sample is what one scene has measured.
-type sample map[string]float64
-
 // A scene is measured with a pool of its own.
 type scene struct {
 	name    string
 	terms   terms
 	workers int
 	rounds  int
-	play    func(ctx context.Context, s *stage, p plan) (sample, error)
+	play    func(ctx context.Context, s *stage, p plan) (beside.Sample, error)
 }
 
 // places and stores of the names of scenes
 const (
 	oneProcess, overTCP = "process", "tcp"
 	inMemory, durable   = "memory", "durable"
+	fewProducers        = "few"
 	skewScene           = "skew"
 )
 
-func rateScene(place, store string, workers int) string {
-	return fmt.Sprintf("%s/%s/%d", place, store, workers)
+func rateScene(place, store string, number int) string {
+	return fmt.Sprintf("%s/%s/%d", place, store, number)
 }
 
 func (p plan) scenes() []scene {
@@ -58,6 +57,9 @@ func (p plan) scenes() []scene {
 				all = append(all, scene{rateScene(place, store, workers), terms, workers, p.Rounds, rate})
 			}
 		}
+	}
+	for _, producers := range p.Few {
+		all = append(all, scene{rateScene(fewProducers, durable, producers), terms{durable: true, producers: producers}, p.FewWorkers, p.Rounds, rate})
 	}
 	return append(all, scene{skewScene, terms{remote: true, producers: p.Producers}, p.SkewWorkers, p.SkewRounds, skew})
 }
@@ -72,7 +74,7 @@ type stage struct {
 }
 
 // hold measures once. Profiles, of zwire alone, go into a folder, unless its name is empty.
-func (sc scene) hold(ctx context.Context, c contender, p plan, profiles string) (found sample, err error) {
+func (sc scene) hold(ctx context.Context, c contender, p plan, profiles string) (found beside.Sample, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sceneLimit)
 	defer cancel()
 	folder, err := os.MkdirTemp("", "bench-pool")
@@ -145,7 +147,7 @@ func (s *stage) run(ctx context.Context, next func() (payload []byte, more bool)
 
 // rate finds in a short run how many tasks take as long as they should, and then measures with them. So nobody's queue grows for
 // longer, however much faster it takes tasks than it has them done.
-func rate(ctx context.Context, s *stage, p plan) (sample, error) {
+func rate(ctx context.Context, s *stage, p plan) (beside.Sample, error) {
 	empty := payloadOf(0)
 	var over atomic.Bool
 	timer := time.AfterFunc(p.Short, func() { over.Store(true) })
@@ -160,11 +162,11 @@ func rate(ctx context.Context, s *stage, p plan) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sample{keyRate: float64(tasks) / took.Seconds(), keyTasks: float64(tasks)}, nil
+	return beside.Sample{keyRate: float64(tasks) / took.Seconds(), keyTasks: float64(tasks)}, nil
 }
 
 // skew has few long tasks among many short ones, in the same random order for all.
-func skew(ctx context.Context, s *stage, p plan) (sample, error) {
+func skew(ctx context.Context, s *stage, p plan) (beside.Sample, error) {
 	waits := skewed(p)
 	var nominal time.Duration
 	for _, wait := range waits {
@@ -182,7 +184,7 @@ func skew(ctx context.Context, s *stage, p plan) (sample, error) {
 		return nil, err
 	}
 	share := func(total time.Duration) float64 { return float64(took) / (float64(total) / float64(p.SkewWorkers)) }
-	return sample{
+	return beside.Sample{
 		keyTasks: float64(len(waits)), keySkewTime: took.Seconds(),
 		keySkewWorked: share(time.Duration(s.worked)), keySkewNominal: share(nominal),
 	}, nil

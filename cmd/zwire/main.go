@@ -27,7 +27,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends it at once
 	os.Exit(run(ctx, os.Args, terminal.Streams{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Asks: isTerminal(os.Stdin), Paints: isTerminal(os.Stdout),
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Asks: isTerminal(os.Stdin), Paints: isTerminal(os.Stdout), Live: isTerminal(os.Stdout),
 	}))
 }
 

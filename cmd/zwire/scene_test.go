@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,6 +49,8 @@ type scene struct {
 	input    string // of the next commands
 	asks     bool
 	paints   bool
+	live     bool
+	mended   *atomic.Bool // workers fail no more
 }
 
 // newScene makes a folder whose name is short enough for addresses of sockets.
@@ -62,7 +65,7 @@ func newScene(t *testing.T) *scene {
 			t.Error(err)
 		}
 	})
-	s := &scene{t: t, command: "config", flag: "--authority", folder: folder, endpoint: "ipc://" + filepath.ToSlash(folder) + "/a"}
+	s := &scene{t: t, command: "config", flag: "--authority", folder: folder, endpoint: "ipc://" + filepath.ToSlash(folder) + "/a", mended: new(atomic.Bool)}
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("USER", "tester")
 	return s
@@ -99,7 +102,7 @@ func (s *scene) run(args ...string) outcome {
 	var out, errs bytes.Buffer
 	args = append([]string{"zwire", s.command, s.flag, s.endpoint}, args...)
 	code := run(s.t.Context(), args, terminal.Streams{
-		In: strings.NewReader(s.input), Out: &out, Err: &errs, Asks: s.asks, Paints: s.paints,
+		In: strings.NewReader(s.input), Out: &out, Err: &errs, Asks: s.asks, Paints: s.paints, Live: s.live,
 	})
 	return outcome{s.t, strings.Join(args, " "), code, out.String(), errs.String()}
 }
@@ -142,7 +145,7 @@ func (s *scene) start(args ...string) *going {
 	reader, writer := io.Pipe()
 	g := &going{s, stop, bufio.NewScanner(reader), make(chan int, 1), &bytes.Buffer{}}
 	args = append([]string{"zwire", s.command, s.flag, s.endpoint}, args...)
-	streams := terminal.Streams{In: strings.NewReader(""), Out: writer, Err: g.errors, Paints: s.paints}
+	streams := terminal.Streams{In: strings.NewReader(""), Out: writer, Err: g.errors, Paints: s.paints, Live: s.live}
 	go func() {
 		code := run(ctx, args, streams)
 		writer.Close()

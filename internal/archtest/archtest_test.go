@@ -31,7 +31,7 @@ func rules() []rule {
 		functionsRule(), parametersRule(), fileLinesRule(),
 		gofmtRule(), licenceRule(), pathsRule(),
 		namesRule(), packageCommentRule(), commentsRule(), folderMapRule(),
-		sleepRule(), fuzzRule(),
+		sleepRule(), fuzzRule(), guaranteesRule(),
 	}
 }
 

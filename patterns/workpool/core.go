@@ -6,11 +6,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -21,7 +21,8 @@ import (
 )
 
 // core runs the machine of a dispatcher. Whoever has something for the machine calls it under mu; what comes out is sent by pump.
-// Goroutines: one receives, one looks at the clock and pumps what producers have brought, one writes to disk.
+// Goroutines: one receives, one looks at the clock and pumps what producers have brought, one does so with what goes to disk and writes it,
+// one answers operators.
 type core struct {
 	log    *slog.Logger
 	router *socket.Router
@@ -40,6 +41,8 @@ type core struct {
 	sending sync.Mutex    // around Take and sending, so that messages keep their order; taken before mu
 	kick    chan struct{} // run has something to pump, or has to look at the clock earlier
 	writes  chan []store.Op
+	disk    chan struct{} // write has something to pump: a caller waits for the disk
+	asked   chan question
 
 	cancel context.CancelFunc
 	ctx    context.Context
@@ -106,9 +109,11 @@ func (c *core) listen(endpoints []string, context *socket.Context) error {
 func (c *core) begin() {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.kick, c.writes, c.ended = make(chan struct{}, 1), make(chan []store.Op, 1), make(chan struct{})
+	c.disk, c.asked = make(chan struct{}, 1), make(chan question, questionsMax)
 	c.wakeAt = time.Now()
 	c.others.Go(c.receive)
 	c.others.Go(c.run)
+	c.others.Go(c.answer)
 	if c.store != nil {
 		c.others.Go(c.write)
 	}
@@ -123,7 +128,6 @@ func (c *core) receive() {
 		if err != nil {
 			return
 		}
-		var asked []string
 		for i, message := range messages[:count] {
 			decoded[i] = nil
 			if message.Len() != 2 {
@@ -139,8 +143,8 @@ func (c *core) receive() {
 			messages[i] = socket.Message{} // what was decoded refers to its memory
 			switch decoded[i].(type) {
 			case nil:
-			case *wire.Status:
-				asked = append(asked, string(message.Frame(0)))
+			case *wire.Status, *wire.List, *wire.Settle:
+				c.ask(question{string(message.Frame(0)), decoded[i]})
 			default:
 				c.machine.Received(string(message.Frame(0)), decoded[i], now)
 			}
@@ -148,9 +152,6 @@ func (c *core) receive() {
 		c.changed()
 		c.mu.Unlock()
 		c.pump()
-		for _, to := range asked {
-			c.report(to)
-		}
 	}
 }
 
@@ -171,12 +172,7 @@ func (c *core) changed() {
 	}
 }
 
-func (c *core) poke() {
-	select {
-	case c.kick <- struct{}{}:
-	default:
-	}
-}
+func (c *core) poke() { poke(c.kick) }
 
 // run looks at the clock, and pumps what came in otherwise than by a message.
 func (c *core) run() {
@@ -236,10 +232,14 @@ func (c *core) sendAll(sends []dispatcher.Send) (again bool) {
 	return again
 }
 
-// write carries out writes, one at a time.
+// write carries out writes, one at a time. Before it pumps it lets those go first who have been woken as well: their tasks go to disk
+// together.
 func (c *core) write() {
 	for {
 		select {
+		case <-c.disk:
+			runtime.Gosched()
+			c.pump()
 		case ops := <-c.writes:
 			err := c.store.Write(ops)
 			c.mu.Lock()
@@ -253,6 +253,7 @@ func (c *core) write() {
 			c.written.wake()
 			c.changed()
 			c.mu.Unlock()
+			runtime.Gosched()
 			c.pump()
 		case <-c.ctx.Done():
 			return
@@ -333,9 +334,12 @@ func (c *core) offer(task *dispatcher.Task) (id, batch uint64, err error) {
 	return id, batch, nil
 }
 
-// nudge makes run do what the machine wants now; under mu.
+// nudge makes write or run do what the machine wants now; under mu.
 func (c *core) nudge() {
-	if !c.machine.Idle() || c.machine.Deadline(c.wakeAt).Before(c.wakeAt) {
+	switch {
+	case c.machine.Urgent():
+		poke(c.disk)
+	case !c.machine.Idle() || c.machine.Deadline(c.wakeAt).Before(c.wakeAt):
 		c.poke()
 	}
 }
@@ -400,14 +404,6 @@ func (c *core) drain(ctx context.Context) error {
 	}
 }
 
-// report answers whoever asks for the statistics.
-func (c *core) report(to string) {
-	text, err := json.Marshal(c.stats())
-	if err == nil {
-		_ = c.router.TrySend(socket.NewMessage([]byte(to), wire.Encode(&wire.Report{JSON: text}))) // it asks again
-	}
-}
-
 func (c *core) close() error {
 	err := fmt.Errorf("workpool: dispatcher: %w", net.ErrClosed)
 	c.once.Do(func() {
@@ -436,6 +432,7 @@ func (c *core) lastWrite() error {
 	default:
 	}
 	c.machine.Written(time.Now())
+	c.machine.Hurry()
 	if ops := c.machine.Take(time.Now()).Write; len(ops) > 0 {
 		return c.store.Write(ops)
 	}

@@ -74,7 +74,7 @@ type TaskOptions struct {
 	Priority int32
 	// NotBefore is when the task may be given to a worker. Default: at once.
 	NotBefore time.Time
-	// Deadline is when the task becomes a dead letter if it is not done. Default: never.
+	// Deadline is when the task becomes a dead letter if it is not done; at once if it has passed. Default: never.
 	Deadline time.Time
 	// Timeout is how long one attempt may take. Default: that of the dispatcher; Unlimited.
 	Timeout time.Duration
@@ -95,12 +95,21 @@ type Result[R any] struct {
 
 // DeadLetter is a task that is not tried any more: its attempts are used up, or its deadline has passed.
 type DeadLetter[T any] struct {
-	ID       ID
-	Task     T
-	Err      error // the task could not be decoded
-	Attempts int
-	Errors   []AttemptError
-	Durable  bool
+	ID        ID
+	Task      T
+	TaskBytes int   // of its payload
+	Err       error // the task could not be decoded
+	Attempts  int
+	Errors    []AttemptError
+	Durable   bool
+}
+
+// Time is when the task was given up: that of its last error.
+func (l *DeadLetter[T]) Time() time.Time {
+	if len(l.Errors) == 0 {
+		return time.Time{}
+	}
+	return l.Errors[len(l.Errors)-1].At
 }
 
 // AttemptError is why an attempt has failed.
@@ -282,13 +291,13 @@ func (d *Dispatcher[T, R]) SubmitBatch(ctx context.Context, values []T, opts *Ta
 // Cancel takes a task out of the pool: the sink does not see it, and the context of a worker that has it ends. A dead letter is
 // thrown away. Errors: ErrUnknown, ErrTooLate, net.ErrClosed.
 func (d *Dispatcher[T, R]) Cancel(id ID) error {
-	return d.core.request(func(m *dispatcher.Machine, _ time.Time) (uint64, error) { return m.Cancel(uint64(id)) })
+	return d.core.request(func(m *dispatcher.Machine, now time.Time) (uint64, error) { return m.Cancel(uint64(id), now) })
 }
 
 // Rerun makes a dead letter a task again, with all its attempts, at the end of the queue, and without the deadline if that has
-// passed. Errors: ErrUnknown, ErrFull, net.ErrClosed.
+// passed. Errors: ErrUnknown, ErrFull, ErrDraining, net.ErrClosed.
 func (d *Dispatcher[T, R]) Rerun(id ID) error {
-	return d.core.request(func(m *dispatcher.Machine, now time.Time) (uint64, error) { return m.Rerun(uint64(id), now) })
+	return d.core.request(func(m *dispatcher.Machine, now time.Time) (uint64, error) { return d.core.rerun(m, uint64(id), now) })
 }
 
 // DeadLetters lists the dead letters by ID.
@@ -298,7 +307,9 @@ func (d *Dispatcher[T, R]) DeadLetters() []DeadLetter[T] {
 	d.core.mu.Unlock()
 	letters := make([]DeadLetter[T], len(found))
 	for i, f := range found {
-		letters[i] = DeadLetter[T]{ID: ID(f.ID), Attempts: f.Attempts, Durable: f.Durable, Errors: make([]AttemptError, len(f.Errors))}
+		letters[i] = DeadLetter[T]{
+			ID: ID(f.ID), TaskBytes: len(f.Payload), Attempts: f.Attempts, Durable: f.Durable, Errors: make([]AttemptError, len(f.Errors)),
+		}
 		letters[i].Task, letters[i].Err = d.tasks.decode(f.Payload)
 		for j, e := range f.Errors {
 			letters[i].Errors[j] = AttemptError{int(e.Attempt), e.Worker, e.Text, e.At}

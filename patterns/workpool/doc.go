@@ -40,11 +40,26 @@
 //
 // # Durable tasks
 //
-// A task with Durable is on disk when Submit returns. Those of many producers, or of one SubmitBatch, go there together. When the
-// dispatcher starts again after whatever end, it has all of them: those that were not done, with their failed attempts, dead letters, and
-// results that the sink had not done with. These come marked Redelivered; a result with which the sink was done just before a crash
-// may be among them, since its record is deleted a moment later. When the store fails, the dispatcher ends: see Done and Err.
+// A task with Durable is on disk when Submit returns. Those of many producers, or of one SubmitBatch, go there together, and results go
+// along with tasks: while a producer submits one task after the other, each costs one write of the store. A result is on disk before the
+// sink has it; when no task comes, it waits a millisecond for one.
+//
+// When the dispatcher starts again after whatever end, it has all of them: those that were not done, with their failed attempts, dead
+// letters, and results that the sink had not done with. These come marked Redelivered; a result with which the sink was done just before
+// a crash may be among them, since its record is deleted a moment later. When the store fails, the dispatcher ends: see Done and Err.
 // Tasks without Durable are in memory, and end with the dispatcher.
+//
+// # Operators
+//
+// Stats says what a dispatcher and its workers are at. From elsewhere, an Operator asks for the same, lists dead letters, runs them again
+// and throws them away:
+//
+//	o := &workpool.Operator{Dispatcher: "tcp://host:7500"}
+//	for letter, err := range o.DeadLetters(ctx, 0) { … }
+//	count, err := o.Rerun(ctx, ids...)
+//
+// The command zwire pool stands on it: zwire pool status, zwire pool dead list, show, rerun, forget. There is no authentication: whoever
+// can connect can be a worker, which gets tasks, and an operator. Endpoints are for networks that you trust.
 //
 // # Guarantees
 //
@@ -58,10 +73,15 @@
 //	A task does not wait behind a long one                                 TestReturn, TestSkew
 //	A full queue makes producers wait, or says no                          TestBackPressure, TestBounds
 //	Attempts are limited, and a dead letter has their errors               TestFailures
+//	Dead letters are listed, run again and forgotten from elsewhere        TestOperator, TestPoolDead in cmd/zwire
 //	A worker that hangs or is stopped loses its task; its answer is late   TestHung, TestStop
 //	Ordered results come in the order of submission                        TestOrdered, TestRerunInOrder, TestPoolSimulation
 //	A cancelled task does not reach the sink                               TestCancel, TestPoolSimulation
-//	A worker that drains finishes what it has begun, and no attempt fails  TestDrainWorker
+//	A worker that drains finishes what it has begun, and no attempt fails  TestDrainWorker, TestInterrupted
+//	Delays, priorities and deadlines are the same after a restart          TestAfterRestart
+//	A time that is far, past, or of a clock that is set does no harm       TestTimes, TestFarTimes
+//	No peer makes a task get lost, come twice, or the pool stand still     TestHostileWorkers, TestHostilePeers
+//	A disk that is full or fails ends the dispatcher; nothing is lost      TestDiskFull, TestDiskFails
 //	A worker in another language is a worker                               TestPoolOfPython in bench/interop
 //
 // # Protocol

@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
+	signals "os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -33,27 +35,49 @@ func TestMain(m *testing.M) {
 	if len(words) == 0 {
 		os.Exit(m.Run())
 	}
-	var err error
-	if words[0] == "worker" {
-		err = workChild(words[1])
-	} else {
-		err = dispatchChild(words[1], words[2])
-	}
-	if err != nil {
+	children := map[string]func([]string) error{"worker": workChild, "interrupted": drainChild, "dispatcher": dispatchChild}
+	if err := children[words[0]](words[1:]); err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}
 }
 
 // workChild is a worker in a process of its own, until it is killed or its standard input ends.
-func workChild(endpoint string) error {
-	w, err := NewWorker(&hands{Dispatchers: []string{endpoint}, Concurrency: 4}, takeAWhile)
+func workChild(endpoints []string) error {
+	w, err := NewWorker(&hands{Dispatchers: endpoints, Concurrency: 4}, takeAWhile)
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 	return w.Close()
+}
+
+// drainChild is a worker that drains when it is interrupted, as programs do at Ctrl-C. What it has begun ends with its standard input.
+func drainChild(endpoints []string) error {
+	interrupted, stop := signals.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	goOn := make(chan struct{})
+	w, err := NewWorker(&hands{Dispatchers: endpoints, Concurrency: 2}, func(context.Context, Task[int]) (int, error) {
+		fmt.Println("begun")
+		<-goOn
+		return -1, nil
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	<-interrupted.Done()
+	fmt.Println("interrupted")
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		close(goOn)
+	}()
+	if err := w.Drain(context.Background()); err != nil {
+		return err
+	}
+	fmt.Println("drained")
+	return nil
 }
 
 // takeAWhile is a task: it lasts so many milliseconds as its last digit says.
@@ -68,17 +92,22 @@ func takeAWhile(ctx context.Context, task Task[int]) (int, error) {
 	}
 }
 
-// dispatchChild is a dispatcher with its producers and its sink. It writes down what it has accepted, and what the sink sees. When its
-// standard input ends it drains.
-func dispatchChild(endpoint, path string) error {
+// dispatchChild is a dispatcher, of a store and endpoints, with its producers and its sink. It writes down what it has accepted, and what
+// the sink sees. When its standard input ends it drains.
+func dispatchChild(words []string) error {
+	ready := make(chan struct{})
 	d, err := NewDispatcher(&numbers{
-		Endpoints: []string{endpoint}, Path: path, Interval: killInterval, BackoffMin: time.Millisecond, Attempts: 1000, QueueTasks: 200,
-		OnResult: func(r Result[int]) { fmt.Printf("seen %d %d %v\n", r.ID, r.Value, r.Redelivered) }, // one write each, unbuffered
+		Endpoints: words[1:], Path: words[0], Interval: killInterval, BackoffMin: time.Millisecond, Attempts: 1000, QueueTasks: 200,
+		OnResult: func(r Result[int]) {
+			<-ready
+			fmt.Printf("seen %d %d %v\n", r.ID, r.Value, r.Redelivered) // one write each, unbuffered
+		},
 	})
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
+	close(ready)
 	ctx, stop := context.WithCancel(context.Background())
 	var producers sync.WaitGroup
 	for range 4 {
@@ -139,14 +168,15 @@ func (c *child) kill() {
 	c.cmd.Wait()
 }
 
-// TestSoakKillWorkers: workers are killed again and again under load; every task is done, and the sink sees each once.
+// TestSoakKillWorkers: workers are killed again and again under load, and stopped for a while, over ipc and tcp; every task is done, and
+// the sink sees each once.
 func TestSoakKillWorkers(t *testing.T) {
-	endpoint := "ipc://" + filepath.Join(t.TempDir(), "pool")
+	endpoints := []string{"ipc://" + filepath.Join(t.TempDir(), "pool"), "tcp://127.0.0.1:*"}
 	var mu sync.Mutex
 	seen := map[ID]int{}
 	var sunk atomic.Int64
 	d := mustDispatch(t, numbers{
-		Endpoints: []string{endpoint}, Interval: killInterval, Attempts: 1000, QueueTasks: 100,
+		Endpoints: endpoints, Interval: killInterval, Attempts: 1000, QueueTasks: 100,
 		OnResult: func(r Result[int]) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -154,6 +184,7 @@ func TestSoakKillWorkers(t *testing.T) {
 			sunk.Add(1)
 		},
 	})
+	endpoints[1] = d.Endpoint()
 	wanted := map[ID]int{}
 	ctx, stop := context.WithCancel(t.Context())
 	var producer sync.WaitGroup
@@ -165,17 +196,27 @@ func TestSoakKillWorkers(t *testing.T) {
 			}
 		}
 	})
-	workers := make([]*child, 3)
+	workers := make([]*child, 4)
 	for i := range workers {
-		workers[i] = startChild(t, "worker", endpoint)
+		workers[i] = startChild(t, "worker", endpoints[i%2])
 	}
-	kills := 10 * soakFactor(t)
+	kills, stops := 10*soakFactor(t), 0
 	for range kills {
 		after := sunk.Load() + int64(rand.IntN(60))
 		sockettest.Until(t, "progress", func() bool { return sunk.Load() >= after })
-		i := rand.IntN(len(workers))
+		i := 1 + rand.IntN(len(workers)-1)
 		workers[i].kill()
-		workers[i] = startChild(t, "worker", endpoint)
+		workers[i] = startChild(t, "worker", endpoints[i%2])
+		if rand.IntN(10) == 0 { // the first is not killed: it is stopped, mostly long enough to be given up, and goes on
+			stops++
+			state := syscall.SIGSTOP
+			if stops%2 == 0 {
+				state = syscall.SIGCONT
+			}
+			if err := workers[0].cmd.Process.Signal(state); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	stop()
 	producer.Wait()
@@ -194,7 +235,7 @@ func TestSoakKillWorkers(t *testing.T) {
 			t.Errorf("task %d gives %d, want %d", id, seen[id], value)
 		}
 	}
-	t.Logf("%d kills, %d tasks, %d attempts failed, %d late answers", kills, len(wanted), stats.Failed, stats.Late)
+	t.Logf("%d kills, %d stops, %d tasks, %d attempts failed, %d late answers", kills, stops/2, len(wanted), stats.Failed, stats.Late)
 	if stats.Failed == 0 {
 		t.Error("no worker was killed at work")
 	}
@@ -243,25 +284,25 @@ func (a *account) read(c *child, count int) {
 	}
 }
 
-// TestSoakKillDispatcher: a dispatcher is killed again and again under load; every task that it accepted is done, and the sink sees
-// each once in each life, and again only marked.
+// TestSoakKillDispatcher: a dispatcher is killed again and again under load, with workers over ipc and tcp; every task that it accepted
+// is done, and the sink sees each once in each life, and again only marked.
 func TestSoakKillDispatcher(t *testing.T) {
 	directory := t.TempDir()
-	endpoint, path := "ipc://"+filepath.Join(directory, "pool"), filepath.Join(directory, "store")
-	for range 2 {
+	words := []string{"dispatcher", filepath.Join(directory, "store"), "ipc://" + filepath.Join(directory, "pool"), freeEndpoint(t)}
+	for _, endpoint := range words[2:] {
 		mustWork(t, hands{Dispatchers: []string{endpoint}, Concurrency: 4}, takeAWhile)
 	}
 	a := &account{t: t, life: 1, accepted: map[uint64]int{}, seen: map[uint64]int{}}
-	kills := 3 * soakFactor(t)
+	kills := 1 + soakFactor(t)
 	for range kills {
-		c := startChild(t, "dispatcher", endpoint, path)
+		c := startChild(t, words...)
 		a.read(c, 300+rand.IntN(500))
 		c.cmd.Process.Kill()
 		a.read(c, 1<<30)
 		c.cmd.Wait()
 		a.life++
 	}
-	c := startChild(t, "dispatcher", endpoint, path)
+	c := startChild(t, words...)
 	a.read(c, 100)
 	c.stdin.Close()
 	a.read(c, 1<<30)
@@ -274,6 +315,56 @@ func TestSoakKillDispatcher(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d tasks accepted, %d results came again", kills, len(a.accepted), a.again)
+}
+
+// freeEndpoint is one that nobody has, and that no stream gets for its own end while a dispatcher is away: below the ports that systems
+// give to those.
+func freeEndpoint(t *testing.T) string {
+	for range 100 {
+		address := fmt.Sprint("127.0.0.1:", 20000+rand.IntN(12000))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return "tcp://" + address
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// TestInterrupted: a worker process that drains at SIGINT finishes what it has begun, takes no more, and ends well; others do the rest.
+func TestInterrupted(t *testing.T) {
+	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}})
+	w := startChild(t, "interrupted", d.Endpoint())
+	defer w.kill()
+	says := func(want string) {
+		t.Helper()
+		if line, err := w.lines.ReadString('\n'); line != want+"\n" {
+			t.Fatalf("the worker says %q, %v, want %q", line, err, want)
+		}
+	}
+	submit(t, d, 20, nil)
+	says("begun")
+	says("begun")
+	if err := w.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	says("interrupted")
+	sockettest.Until(t, "no credit", func() bool { s := d.Stats(); return s.Workers[0].Credit == 0 && s.Workers[0].Held == 2 })
+	w.stdin.Close()
+	says("drained")
+	if err := w.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	mustWork(t, hands{Dispatchers: []string{d.Endpoint()}}, double)
+	finished := 0
+	for _, value := range values(collect(t, d, 20)) {
+		if value == -1 {
+			finished++
+		}
+	}
+	if s := d.Stats(); finished != 2 || s.Done != 20 || s.Failed != 0 || s.WorkersLost != 0 {
+		t.Errorf("%d by the first, %+v", finished, s)
+	}
 }
 
 // TestStop: a worker that is stopped loses what it has to others; when it goes on, its late answers are dropped, and it works again.

@@ -32,6 +32,8 @@ const (
 	sendHWM = 4096
 	// reconnectMin and reconnectMax are how soon a worker looks for its dispatcher again.
 	reconnectMin, reconnectMax = 20 * time.Millisecond, 500 * time.Millisecond
+	// questionsMax bounds the questions of operators that wait for their answers.
+	questionsMax = 64
 	// closeLinger is how long Close waits for last words to go out.
 	closeLinger = 500 * time.Millisecond
 	// stackBytes bounds what a worker reports of a panic's stack.

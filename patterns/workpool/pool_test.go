@@ -14,9 +14,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/store"
+	"github.com/zwire-mq/zwire/socket"
 	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
@@ -39,7 +41,7 @@ func mustDispatch(t *testing.T, opts numbers) dispatched {
 	if opts.Endpoints == nil {
 		opts.Endpoints = []string{"inproc://" + t.Name()}
 	}
-	fill(&opts.Interval, 100*time.Millisecond)
+	fill(&opts.Interval, time.Minute) // which nobody misses on a busy machine
 	fill(&opts.BackoffMin, time.Millisecond)
 	d, err := NewDispatcher(&opts)
 	if err != nil {
@@ -297,7 +299,7 @@ func TestOptionsOfTasks(t *testing.T) {
 
 // TestHung: a worker that does not heed its context loses its task, and its late answer is dropped.
 func TestHung(t *testing.T) {
-	d := mustDispatch(t, numbers{})
+	d := mustDispatch(t, numbers{Interval: 100 * time.Millisecond})
 	back := make(chan struct{})
 	mustWork(t, hands{Concurrency: 2}, func(_ context.Context, task Task[int]) (int, error) {
 		if task.Attempt == 1 {
@@ -308,12 +310,12 @@ func TestHung(t *testing.T) {
 	if _, err := d.Submit(t.Context(), 1, &TaskOptions{Timeout: 10 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	if r := collect(t, d, 1)[0]; r.Value != 2 || r.Attempts != 2 {
+	if r := collect(t, d, 1)[0]; r.Value < 2 || r.Attempts != r.Value { // on a busy machine the second attempt may be late as well
 		t.Errorf("%+v", r)
 	}
 	close(back)
-	sockettest.Until(t, "a late answer", func() bool { return d.Stats().Late == 1 })
-	if s := d.Stats(); s.Hung != 1 || s.Sunk != 1 || s.Workers[0].Held != 0 {
+	sockettest.Until(t, "late answers", func() bool { s := d.Stats(); return s.Late == s.Hung && s.Workers[0].Held == 0 })
+	if s := d.Stats(); s.Hung == 0 || s.Sunk != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -461,7 +463,7 @@ func TestDurable(t *testing.T) {
 // TestRestart: workers find a dispatcher that has started again.
 func TestRestart(t *testing.T) {
 	endpoint := "ipc://" + filepath.Join(t.TempDir(), "pool")
-	d := mustDispatch(t, numbers{Endpoints: []string{endpoint}})
+	d := mustDispatch(t, numbers{Endpoints: []string{endpoint}, Interval: 100 * time.Millisecond})
 	mustWork(t, hands{Dispatchers: []string{endpoint}}, double)
 	for range 3 {
 		submit(t, d, 10, nil)
@@ -469,7 +471,7 @@ func TestRestart(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
-		d = mustDispatch(t, numbers{Endpoints: []string{endpoint}})
+		d = mustDispatch(t, numbers{Endpoints: []string{endpoint}, Interval: 100 * time.Millisecond})
 	}
 	submit(t, d, 10, nil)
 	collect(t, d, 10)
@@ -602,49 +604,118 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
-// TestReadStats: anybody who can connect can see how the pool does.
-func TestReadStats(t *testing.T) {
+// TestOperatorStats: anybody who can connect can see how the pool does.
+func TestOperatorStats(t *testing.T) {
 	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}})
 	mustWork(t, hands{Dispatchers: []string{d.Endpoint()}, Name: "one", Concurrency: 3}, double)
 	submit(t, d, 7, nil)
 	collect(t, d, 7)
-	s, err := ReadStats(patient(t), nil, d.Endpoint())
+	s, err := (&Operator{Dispatcher: d.Endpoint()}).Stats(patient(t))
 	if err != nil || s.Accepted != 7 || s.Done != 7 || len(s.Workers) != 1 || s.Workers[0].Name != "one" || s.Workers[0].Done != 7 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := ReadStats(ctx, nil, "inproc://nobody"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := (&Operator{Dispatcher: "inproc://nobody"}).Stats(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }
 
 // TestSkew: when one task in a hundred takes a hundred times as long, the pool ends within 1.2 times the total time of all tasks, shared
-// by all workers.
+// by all workers. Time is virtual, and only tasks take any.
 func TestSkew(t *testing.T) {
-	const workers, short, long = 8, time.Millisecond / 2, 50 * time.Millisecond
-	d := mustDispatch(t, numbers{})
-	var total atomic.Int64 // as it was, with timers that are late
-	for range workers {
-		mustWork(t, hands{Concurrency: 1}, func(_ context.Context, task Task[int]) (int, error) {
-			start := time.Now()
-			defer func() { total.Add(int64(time.Since(start))) }()
-			if task.Value%100 == 0 {
-				<-time.After(long)
-			} else {
-				<-time.After(short)
+	synctest.Test(t, func(t *testing.T) {
+		sockets, err := socket.NewContext(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sockets.Close()
+		const workers, short, long = 8, time.Millisecond, 100 * time.Millisecond
+		d := mustDispatch(t, numbers{Context: sockets})
+		for range workers {
+			mustWork(t, hands{Context: sockets, Concurrency: 1}, func(_ context.Context, task Task[int]) (int, error) {
+				if task.Value%100 == 0 {
+					time.Sleep(long)
+				} else {
+					time.Sleep(short)
+				}
+				return 0, nil
+			})
+		}
+		count := workers * 1000
+		start := time.Now()
+		go submitAll(d, count)
+		collect(t, d, count)
+		share := time.Duration(count) * (99*short + long) / 100 / workers
+		ratio := float64(time.Since(start)) / float64(share)
+		t.Logf("%d tasks in %v, %.3f times their share of %v", count, time.Since(start), ratio, share)
+		if ratio > 1.2 {
+			t.Error("too long")
+		}
+	})
+}
+
+// TestOperator: dead letters are listed from elsewhere, page by page, run again and thrown away; what is durable stays so.
+func TestOperator(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	d := mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}, Path: path, BackoffMax: time.Millisecond})
+	var mended atomic.Bool
+	mustWork(t, hands{Dispatchers: []string{d.Endpoint()}, Concurrency: 4, Name: "tester"}, func(_ context.Context, task Task[int]) (int, error) {
+		if mended.Load() {
+			return task.Value, nil
+		}
+		return 0, fmt.Errorf("%d %s", task.Value, strings.Repeat("x", 1<<14))
+	})
+	ids := submit(t, d, 4, &TaskOptions{Durable: true, Attempts: 64}) // each with 256 KiB of errors: an answer has one of them
+	awaitDead(t, d, 4)
+	o := &Operator{Dispatcher: d.Endpoint()}
+	list := func(after ID) (found []ID) {
+		t.Helper()
+		for l, err := range o.DeadLetters(patient(t), after) {
+			if err != nil {
+				t.Fatal(err)
 			}
-			return 0, nil
-		})
+			last := l.Errors[len(l.Errors)-1]
+			if string(l.Task) != fmt.Sprint(l.ID-ids[0]) || l.TaskBytes != 1 || l.Attempts != 64 || len(l.Errors) != 64 || !l.Durable || last.Worker != "tester" ||
+				!strings.HasPrefix(last.Text, fmt.Sprint(l.ID-ids[0], " xxx")) || last.Attempt != 64 || !l.Time().Equal(last.At) || time.Since(last.At) > time.Minute {
+				t.Errorf("%d: %q, %d attempts, %d errors, %d at %v", l.ID, l.Task, l.Attempts, len(l.Errors), last.Attempt, last.At)
+			}
+			found = append(found, l.ID)
+		}
+		return found
 	}
-	count := workers * 1000
-	start := time.Now()
-	go submitAll(d, count)
-	collect(t, d, count)
-	share := time.Duration(total.Load() / workers)
-	ratio := float64(time.Since(start)) / float64(share)
-	t.Logf("%d tasks in %v, %.3f times their share of %v", count, time.Since(start), ratio, share)
-	if ratio > 1.2 {
-		t.Error("too long")
+	if found := list(0); !slices.Equal(found, ids) {
+		t.Fatalf("%v, want %v", found, ids)
+	}
+	if found := list(ids[1]); !slices.Equal(found, ids[2:]) {
+		t.Errorf("%v, want %v", found, ids[2:])
+	}
+	if count, err := o.Forget(patient(t), ids[0], 12345); count != 1 || !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "dead letter 12345") {
+		t.Errorf("%d, %v", count, err)
+	}
+	mended.Store(true)
+	many := make([]ID, 3000) // more than one question holds
+	copy(many[2000:], ids[1:3])
+	if count, err := o.Rerun(patient(t), many...); count != 2 || !errors.Is(err, ErrUnknown) {
+		t.Errorf("%d, %v", count, err)
+	}
+	collect(t, d, 2)
+	if err := d.Drain(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Rerun(patient(t), ids[3]); !errors.Is(err, ErrDraining) {
+		t.Error(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = mustDispatch(t, numbers{Endpoints: []string{"tcp://127.0.0.1:*"}, Path: path, QueueTasks: 1})
+	o.Dispatcher = d.Endpoint()
+	if found := list(0); !slices.Equal(found, ids[3:]) {
+		t.Errorf("after a restart %v, want %v", found, ids[3:])
+	}
+	submit(t, d, 1, nil)
+	if _, err := o.Rerun(patient(t), ids[3]); !errors.Is(err, ErrFull) {
+		t.Error(err)
 	}
 }

@@ -83,8 +83,9 @@ func (s *sink) tell() {
 	if len(s.acked) == 0 || s.core.failed != nil && s.core.store == nil {
 		return
 	}
+	now := time.Now()
 	for _, id := range s.acked {
-		s.core.machine.Acked(id)
+		s.core.machine.Acked(id, now)
 	}
 	s.acked = s.acked[:0]
 	if s.core.failed == nil {

@@ -2,16 +2,7 @@
 
 package workpool
 
-import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"time"
-
-	"github.com/zwire-mq/zwire/patterns/workpool/internal/wire"
-	"github.com/zwire-mq/zwire/socket"
-)
+import "time"
 
 // Stats is the state of a pool at one moment. Numbers of events count from the start of the dispatcher.
 type Stats struct {
@@ -65,34 +56,4 @@ func (c *core) stats() Stats {
 		s.Workers[i] = WorkerStats(w)
 	}
 	return s
-}
-
-// ReadStats asks the dispatcher at an endpoint for its Stats. A nil context is that of the process.
-func ReadStats(ctx context.Context, sockets *socket.Context, endpoint string) (stats Stats, err error) {
-	dealer, err := socket.NewDealer(&socket.Options{
-		Context: sockets, Immediate: true, Linger: socket.LingerNone, MessageBytes: messageBytesMax,
-	})
-	if err != nil {
-		return stats, err
-	}
-	defer func() { err = errors.Join(err, dealer.Close()) }()
-	if err := dealer.Connect(endpoint); err != nil {
-		return stats, err
-	}
-	if err := dealer.Send(ctx, socket.NewMessage(wire.Encode(&wire.Status{}))); err != nil {
-		return stats, fmt.Errorf("workpool: ask %s: %w", endpoint, err)
-	}
-	for {
-		message, err := dealer.Recv(ctx)
-		if err != nil {
-			return stats, fmt.Errorf("workpool: ask %s: %w", endpoint, err)
-		}
-		decoded, err := wire.Decode(message.Body())
-		if err != nil {
-			return stats, err
-		}
-		if report, is := decoded.(*wire.Report); is {
-			return stats, json.Unmarshal(report.JSON, &stats)
-		}
-	}
 }

@@ -92,19 +92,3 @@ func (c *call) dial(ctx context.Context, options *config.Options) (*config.Clien
 	}
 	return client, err
 }
-
-// ask asks for consent if there is somebody to ask.
-func (c *call) ask(ctx context.Context, question string) error {
-	if !c.Asks {
-		return nil
-	}
-	fmt.Fprintf(c.Err, "%s [y/N] ", question)
-	answer, err := readLine(ctx, c.In)
-	if err != nil {
-		return err
-	}
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return errors.New("nothing was changed")
-	}
-	return nil
-}

@@ -148,7 +148,7 @@ func rollback(ctx context.Context, c *call) error {
 		}
 	}
 	if len(changes) > 0 && !c.Bool("yes") {
-		if err := c.ask(ctx, fmt.Sprintf("Change %d keys?", len(changes))); err != nil {
+		if err := c.Consent(ctx, fmt.Sprintf("Change %d keys?", len(changes))); err != nil {
 			return err
 		}
 	}

@@ -3,24 +3,14 @@
 package configcmd
 
 import (
-	"fmt"
 	"unicode/utf8"
 
 	"github.com/zwire-mq/zwire/cmd/zwire/terminal"
 	"github.com/zwire-mq/zwire/patterns/config"
 )
 
-// shownRunes is how much of a value stands in a line.
-const shownRunes = 48
-
-// shown is a value as a line has room for it. What does not print is quoted: values come from others, and terminals obey.
-func shown(value []byte) string {
-	text := terminal.Printable(string(value))
-	if utf8.RuneCountInString(text) <= shownRunes {
-		return text
-	}
-	return fmt.Sprintf("%s… (%d octets)", string([]rune(text)[:shownRunes]), len(value))
-}
+// shown is a value as a line has room for it.
+func shown(value []byte) string { return terminal.Excerpt(value, len(value)) }
 
 // jsonValue is a value in JSON: as text if it is UTF-8, else in base64.
 type jsonValue struct {

@@ -24,7 +24,7 @@ const (
 // New makes the command.
 func New(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
-		Name: "pool", Usage: "a pool of workers: see its queue, its workers and its failures",
+		Name: "pool", Usage: "a pool of workers: see its queue, its workers and its failures, run dead letters again",
 		Description: "Exit codes: 0 done, 1 error, 2 wrong usage.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dispatcher", Usage: "`ENDPOINT` of the dispatcher", Value: workpool.DefaultEndpoint,
@@ -32,14 +32,51 @@ func New(streams terminal.Streams) *cli.Command {
 			&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for the dispatcher", Value: 3 * time.Second},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON: one document, with --watch one per line"},
 		},
-		Commands: []*cli.Command{statusCommand(streams)},
-		Action: func(_ context.Context, command *cli.Command) error {
-			if command.Args().Present() {
-				return usagef("no command %q: see zwire pool --help", command.Args().First())
-			}
-			return cli.ShowSubcommandHelp(command)
-		},
+		Commands: []*cli.Command{statusCommand(streams), deadCommand(streams)},
+		Action:   help,
 	}
+}
+
+// help is what a command does that has only commands.
+func help(_ context.Context, command *cli.Command) error {
+	if command.Args().Present() {
+		return usagef("no command %q: see %s --help", command.Args().First(), command.FullName())
+	}
+	return cli.ShowSubcommandHelp(command)
+}
+
+// call is one execution of a command.
+type call struct {
+	terminal.Streams
+	*cli.Command
+	operator *workpool.Operator
+}
+
+func action(streams terminal.Streams, work func(context.Context, *call) error) cli.ActionFunc {
+	return func(ctx context.Context, command *cli.Command) error {
+		c := &call{streams, command, &workpool.Operator{Dispatcher: command.String("dispatcher")}}
+		return exit(ctx, work(ctx, c))
+	}
+}
+
+// arguments says whether there are as many as wanted.
+func (c *call) arguments(least, most int) error {
+	if count := c.Args().Len(); count < least || count > most {
+		return usagef("%d arguments, want: %s %s", count, c.FullName(), c.ArgsUsage)
+	}
+	return nil
+}
+
+// ask gives questions to the dispatcher as long as they may take.
+func (c *call) ask(ctx context.Context, questions func(context.Context) error) error {
+	timeout := c.Duration("timeout")
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := questions(limited)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w (waited %v): does a dispatcher run there?", err, timeout)
+	}
+	return err
 }
 
 func usagef(format string, values ...any) error {

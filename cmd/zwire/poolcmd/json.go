@@ -2,7 +2,12 @@
 
 package poolcmd
 
-import "github.com/zwire-mq/zwire/patterns/workpool"
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/zwire-mq/zwire/patterns/workpool"
+)
 
 // jsonStats has names of its own, so that scripts do not depend on those of Go.
 type jsonStats struct {
@@ -51,6 +56,54 @@ func jsonOf(s *workpool.Stats) jsonStats {
 	for i := range s.Workers {
 		w := &s.Workers[i]
 		document.Workers = append(document.Workers, jsonWorker{w.Name, w.Credit, w.Held, w.Done, w.Failed, w.Silent.Seconds()})
+	}
+	return document
+}
+
+type jsonLetters struct {
+	Letters []jsonLetter `json:"deadLetters"`
+	More    bool         `json:"more"`
+}
+
+// jsonLetter has the beginning of a task as text if it is UTF-8, else in base64.
+type jsonLetter struct {
+	ID         uint64      `json:"id"`
+	Died       time.Time   `json:"died"`
+	Attempts   int         `json:"attempts"`
+	Durable    bool        `json:"durable"`
+	TaskBytes  int         `json:"taskBytes"`
+	Task       *string     `json:"task,omitempty"`
+	TaskBase64 []byte      `json:"taskBase64,omitempty"`
+	Errors     []jsonError `json:"errors"`
+}
+
+type jsonError struct {
+	Attempt int       `json:"attempt"`
+	Worker  string    `json:"worker,omitempty"`
+	Text    string    `json:"text"`
+	At      time.Time `json:"at"`
+}
+
+func jsonLettersOf(letters []letter, more bool) jsonLetters {
+	document := jsonLetters{[]jsonLetter{}, more}
+	for i := range letters {
+		document.Letters = append(document.Letters, jsonLetterOf(&letters[i]))
+	}
+	return document
+}
+
+func jsonLetterOf(l *letter) jsonLetter {
+	document := jsonLetter{
+		ID: uint64(l.ID), Died: l.Time(), Attempts: l.Attempts, Durable: l.Durable, TaskBytes: l.TaskBytes, Errors: []jsonError{},
+	}
+	if utf8.Valid(l.Task) {
+		text := string(l.Task)
+		document.Task = &text
+	} else {
+		document.TaskBase64 = l.Task
+	}
+	for _, e := range l.Errors {
+		document.Errors = append(document.Errors, jsonError(e))
 	}
 	return document
 }

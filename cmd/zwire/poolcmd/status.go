@@ -23,49 +23,40 @@ func statusCommand(streams terminal.Streams) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show queue, workers, rates, retries and dead letters", ArgsUsage: " ",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "watch", Usage: "show it each second until interrupted"},
+			&cli.BoolFlag{Name: "watch", Usage: "show it each second until interrupted; so it is at a terminal unless --watch=false"},
 		},
-		Action: func(ctx context.Context, command *cli.Command) error {
-			if count := command.Args().Len(); count > 0 {
-				return usagef("%d arguments, want: %s", count, command.FullName())
-			}
-			v := &view{streams, command.String("dispatcher"), command.Duration("timeout"), command.Bool("json")}
-			if command.Bool("watch") {
-				return exit(ctx, v.watch(ctx))
-			}
-			stats, err := v.ask(ctx)
-			if err == nil {
-				err = v.show(stats, "")
-			}
-			return exit(ctx, err)
-		},
+		Action: action(streams, status),
 	}
 }
 
-// view is one dispatcher as somebody wants to see it.
-type view struct {
-	terminal.Streams
-	dispatcher string
-	timeout    time.Duration
-	json       bool
+func status(ctx context.Context, c *call) error {
+	if err := c.arguments(0, 0); err != nil {
+		return err
+	}
+	if c.Bool("watch") || !c.IsSet("watch") && c.Live && !c.Bool("json") {
+		return c.watch(ctx)
+	}
+	stats, err := c.stats(ctx)
+	if err != nil {
+		return err
+	}
+	return c.show(stats, "")
 }
 
-func (v *view) ask(ctx context.Context) (workpool.Stats, error) {
-	limited, cancel := context.WithTimeout(ctx, v.timeout)
-	defer cancel()
-	stats, err := workpool.ReadStats(limited, nil, v.dispatcher)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w (waited %v): does a dispatcher run there?", err, v.timeout)
-	}
+func (c *call) stats(ctx context.Context) (stats workpool.Stats, err error) {
+	err = c.ask(ctx, func(ctx context.Context) (err error) {
+		stats, err = c.operator.Stats(ctx)
+		return err
+	})
 	return stats, err
 }
 
 // watch goes on while the dispatcher is away: it may come back.
-func (v *view) watch(ctx context.Context) error {
+func (c *call) watch(ctx context.Context) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for shown := 0; ; {
-		stats, err := v.ask(ctx)
+		stats, err := c.stats(ctx)
 		var endpoint *transport.EndpointError
 		switch {
 		case ctx.Err() != nil:
@@ -73,9 +64,9 @@ func (v *view) watch(ctx context.Context) error {
 		case errors.As(err, &endpoint):
 			return err // which no waiting makes better
 		case err != nil:
-			v.Warn("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+			c.Warn("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		default:
-			if err := v.show(stats, v.separator(shown)); err != nil {
+			if err := c.show(stats, c.separator(shown)); err != nil {
 				return err
 			}
 			shown++
@@ -89,9 +80,9 @@ func (v *view) watch(ctx context.Context) error {
 }
 
 // separator is what stands before the next picture.
-func (v *view) separator(shown int) string {
+func (c *call) separator(shown int) string {
 	switch {
-	case v.Paints:
+	case c.Live:
 		return terminal.FromTheTop
 	case shown > 0:
 		return "\n"
@@ -100,17 +91,17 @@ func (v *view) separator(shown int) string {
 }
 
 // show writes all at once, so that a terminal does not flicker.
-func (v *view) show(s workpool.Stats, before string) error {
-	if v.json {
-		return v.PrintJSON(jsonOf(&s))
+func (c *call) show(s workpool.Stats, before string) error {
+	if c.Bool("json") {
+		return c.PrintJSON(jsonOf(&s))
 	}
 	var out strings.Builder
-	page := v.Streams
+	page := c.Streams
 	page.Out = &out
 	out.WriteString(before)
-	printFigures(page, v.dispatcher, &s)
+	printFigures(page, c.operator.Dispatcher, &s)
 	printWorkers(page, &s)
-	return v.Printf("%s", out.String())
+	return c.Printf("%s", out.String())
 }
 
 func printFigures(page terminal.Streams, dispatcher string, s *workpool.Stats) {

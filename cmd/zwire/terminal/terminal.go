@@ -21,6 +21,7 @@ type Streams struct {
 	Out, Err io.Writer
 	Asks     bool // somebody sits at In
 	Paints   bool // Out shows colours
+	Live     bool // somebody looks at Out
 }
 
 // Colour is a code of ANSI terminals; Plain has none.
@@ -118,6 +119,19 @@ func Printable(text string) string {
 		return strconv.Quote(text)
 	}
 	return text
+}
+
+// excerptRunes is how much of something stands in a line.
+const excerptRunes = 48
+
+// Excerpt is the beginning of something of so many octets, as a line has room for it.
+func Excerpt(beginning []byte, octets int) string {
+	text := Printable(string(beginning))
+	if utf8.RuneCountInString(text) <= excerptRunes && len(beginning) == octets {
+		return text
+	}
+	runes := []rune(text)
+	return fmt.Sprintf("%s… (%d octets)", string(runes[:min(len(runes), excerptRunes)]), octets)
 }
 
 // Name is Printable, but for empty text.

@@ -2,6 +2,8 @@
 
 package dispatcher
 
+import "time"
+
 const (
 	// silentIntervals of silence end a worker: more than a busy machine takes to schedule it.
 	silentIntervals = 5
@@ -17,4 +19,13 @@ const (
 	workersMax = 1 << 14
 	// creditMax bounds what a worker can ask for.
 	creditMax = 1 << 16
+	// writeWait is how long a change that nobody waits for may wait for one that somebody does: longer than a producer takes from the
+	// end of one write to its next task, and not felt by the sink.
+	writeWait = time.Millisecond
+	// timeoutMax is an attempt without a limit, nearly: sums with it are times.
+	timeoutMax = 100 * 365 * 24 * time.Hour
+	// clockLook is after how long a clock that was set is noticed by tasks that wait for a time of it.
+	clockLook = time.Minute
+	// sampleEvery is how long rates are averaged over.
+	sampleEvery = time.Second
 )

@@ -153,11 +153,13 @@ type Machine struct {
 	results fifo.Queue[*task] // done, for the sink
 
 	pending      []store.Op
-	pendingTasks []*task // that wait for it
-	writing      []*task // that wait for the write under way
-	writes       bool    // one is under way
-	batch        uint64  // the number of the one that is gathering
-	stored       uint64  // the number of the last that has ended
+	pendingSince time.Time // when the first of them came, or the write before them ended
+	urgent       bool      // a caller waits for them
+	pendingTasks []*task   // that wait for them
+	writing      []*task   // that wait for the write under way
+	writes       bool      // one is under way
+	batch        uint64    // the number of the one that is gathering
+	stored       uint64    // the number of the last that has ended
 
 	counts  Counts
 	sampled time.Time
@@ -216,15 +218,15 @@ func (m *Machine) Take(now time.Time) Output {
 		}
 	}
 	m.touched = m.touched[:0]
-	m.nextWrite()
+	m.nextWrite(now)
 	out := m.out
 	m.out = Output{}
 	return out
 }
 
-// Idle says that a Take would bring nothing about: nothing waits that a worker could take, nor for the disk.
+// Idle says that a Take would bring nothing about now: nothing waits that a worker could take, nor a caller for the disk.
 func (m *Machine) Idle() bool {
-	return (m.ready.size() == 0 || m.free.size() == 0) && len(m.touched) == 0 && len(m.out.Send) == 0 && (m.writes || len(m.pending) == 0)
+	return (m.ready.size() == 0 || m.free.size() == 0) && len(m.touched) == 0 && len(m.out.Send) == 0 && !m.Urgent()
 }
 
 func (m *Machine) send(to string, message wire.Message) {
@@ -273,6 +275,7 @@ func (m *Machine) give(t *task, w *worker, now time.Time) {
 		}
 	}
 	if limit > 0 {
+		limit = min(limit, timeoutMax)
 		m.schedule(t, now.Add(limit+m.cfg.Interval)) // the worker's own answer comes first
 	} else {
 		m.timers.remove(t)
@@ -322,7 +325,7 @@ func (m *Machine) schedule(t *task, due time.Time) {
 	}
 }
 
-// Tick does what is due; call it at least each quarter of an interval.
+// Tick does what is due; call it at Deadline.
 func (m *Machine) Tick(now time.Time) {
 	for m.timers.size() > 0 && !m.timers.items[0].due.After(now) {
 		m.expire(m.timers.pop(), now)
@@ -331,26 +334,22 @@ func (m *Machine) Tick(now time.Time) {
 	m.tickRates(now)
 }
 
-// Deadline is when Tick is due, at the latest a quarter of an interval from now.
+// Deadline is when Tick and Take are due, at the latest a quarter of an interval from now.
 func (m *Machine) Deadline(now time.Time) time.Time {
-	due := now.Add(m.cfg.Interval / 4)
+	due := now.Add(min(m.cfg.Interval/4, sampleEvery))
 	if m.timers.size() > 0 && m.timers.items[0].due.Before(due) {
-		return m.timers.items[0].due
+		due = m.timers.items[0].due
+	}
+	if len(m.pending) > 0 && !m.writes && m.writeAt().Before(due) {
+		due = m.writeAt()
 	}
 	return due
 }
 
 // expire does what a task's time has come for.
 func (m *Machine) expire(t *task, now time.Time) {
-	late := !t.deadline.IsZero() && !now.Before(t.deadline)
 	switch t.state {
 	case waiting, delayed:
-		if late {
-			m.ready.remove(t)
-			m.fail(t, "", "the deadline of the task has passed", now)
-			m.die(t)
-			return
-		}
 		m.ripen(t, now)
 	case leased:
 		m.counts.Hung++
@@ -360,22 +359,27 @@ func (m *Machine) expire(t *task, now time.Time) {
 	}
 }
 
-// ripen makes a task wait for a worker, or for its time.
+// ripen makes a task wait for a worker, or for its time, unless its deadline has passed.
 func (m *Machine) ripen(t *task, now time.Time) {
-	if t.notBefore.After(now) {
+	due := t.deadline
+	switch {
+	case !t.deadline.IsZero() && !now.Before(t.deadline):
+		m.fail(t, "", "the deadline of the task has passed", now)
+		m.die(t, now)
+		return
+	case t.notBefore.After(now):
 		t.state = delayed
-		due := t.notBefore
-		if !t.deadline.IsZero() && t.deadline.Before(due) {
-			due = t.deadline
+		if due.IsZero() || t.notBefore.Before(due) {
+			due = t.notBefore
 		}
-		m.schedule(t, due)
+	case t.state != waiting:
+		t.state = waiting
+		m.ready.push(t)
+	}
+	if due.IsZero() {
+		m.timers.remove(t)
 		return
 	}
-	t.state = waiting
-	m.ready.push(t)
-	if t.deadline.IsZero() {
-		m.timers.remove(t)
-	} else {
-		m.schedule(t, t.deadline)
-	}
+	// Times of users are by a clock that may be set: timers are not, and look again after a while.
+	m.schedule(t, now.Add(min(due.Sub(now), clockLook)))
 }

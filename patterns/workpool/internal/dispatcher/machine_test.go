@@ -77,7 +77,7 @@ func (s *scene) answer(worker string, credit uint32, outcome wire.Outcome) {
 func (s *scene) results() (ids []uint64) {
 	for _, r := range s.m.Results(make([]Result, 0, 100)) {
 		ids = append(ids, r.ID)
-		s.m.Acked(r.ID)
+		s.m.Acked(r.ID, s.now)
 	}
 	return ids
 }
@@ -175,7 +175,7 @@ func TestBounds(t *testing.T) {
 	if _, _, err := s.m.Submit(&Task{}, s.now); !errors.Is(err, ErrFull) {
 		t.Errorf("octets: %v", err)
 	}
-	if _, err := s.m.Cancel(large); err != nil {
+	if _, err := s.m.Cancel(large, s.now); err != nil {
 		t.Fatal(err)
 	}
 	s.submit(Task{Deadline: s.now.Add(time.Second)})
@@ -187,7 +187,7 @@ func TestBounds(t *testing.T) {
 	if _, _, err := s.m.Submit(&Task{}, s.now); !errors.Is(err, ErrFull) || len(s.m.DeadLetters()) != 1 {
 		t.Errorf("dead letters: %v", err)
 	}
-	if _, err := s.m.Cancel(s.m.DeadLetters()[0].ID); err != nil {
+	if _, err := s.m.Cancel(s.m.DeadLetters()[0].ID, s.now); err != nil {
 		t.Fatal(err)
 	}
 	s.hello("a", 1)
@@ -235,6 +235,115 @@ func TestUnsent(t *testing.T) {
 	s.pass(time.Millisecond)
 	if s.m.workers["b"] != nil || s.m.counts.Failed != 1 {
 		t.Error("not given up")
+	}
+}
+
+// TestWritesTogether: a result waits for the next task of its producer, and goes to disk with it; when none comes, alone after a while.
+func TestWritesTogether(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 5)
+	submit := func() uint64 {
+		_, batch, err := s.m.Submit(&Task{Durable: true}, s.now)
+		if err != nil || batch == 0 || s.m.Idle() {
+			t.Fatalf("batch %d, %v", batch, err)
+		}
+		return batch
+	}
+	write := func(ops int, batch uint64) {
+		t.Helper()
+		out := s.m.Take(s.now)
+		if len(out.Write) != ops {
+			t.Fatalf("%d changes go to disk, want %d", len(out.Write), ops)
+		}
+		if s.m.Written(s.now); s.m.Stored() != batch {
+			t.Fatalf("batch %d is stored, want %d", s.m.Stored(), batch)
+		}
+		s.take()
+	}
+	write(1, submit())
+	s.answer("a", 5, wire.Done)
+	if out := s.m.Take(s.now); out.Write != nil || !s.m.Idle() || s.m.Ready() {
+		t.Fatalf("a result does not wait: %+v", out)
+	}
+	write(2, submit()) // the result of the first, and the second task
+	if ids := s.results(); len(ids) != 1 {
+		t.Fatalf("%v", ids)
+	}
+	s.answer("a", 5, wire.Done)
+	if due := s.m.Deadline(s.now); due != s.now.Add(writeWait) {
+		t.Fatalf("due in %v", due.Sub(s.now))
+	}
+	s.now = s.now.Add(writeWait)
+	write(2, 3) // the end of the first, and the result of the second
+	s.results()
+	s.m.Hurry()
+	write(1, 4)
+}
+
+// TestLetters: an answer with dead letters has as many as its bound allows, and one at least.
+func TestLetters(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.Attempts, c.BackoffMin, c.BackoffMax = 200, 1, 1 })
+	s.hello("a", 9)
+	for range 3 {
+		s.submit(Task{Payload: make([]byte, 2*wire.ExcerptBytesMax)})
+		s.take()
+		for len(s.sent["a"]) > 0 {
+			lease := s.sent["a"][0].Lease
+			s.sent["a"] = nil
+			text := make([]byte, 2*wire.TextBytesMax)
+			s.m.Received("a", &wire.Results{Credit: 9, Items: []wire.Result{{Lease: lease, Outcome: wire.Failed, Value: text}}}, s.now)
+			s.pass(1)
+		}
+	}
+	for i, left := range []uint32{2, 1, 0} {
+		letters := s.m.Letters(uint64(i))
+		if len(letters.Items) != 1 || letters.Left != left || letters.Items[0].ID != uint64(i+1) || len(letters.Items[0].Errors) != errorsKept {
+			t.Errorf("after %d: %d letters, %d left", i, len(letters.Items), letters.Left)
+		}
+		frame := wire.Encode(letters)
+		if _, err := wire.Decode(frame); err != nil || len(frame) > wire.LettersBytesMax {
+			t.Errorf("%d octets, %v", len(frame), err)
+		}
+	}
+}
+
+// TestTimes: a deadline that has passed is one, before a worker has the task; far times are far; a clock that is set is noticed.
+func TestTimes(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 9)
+	late := s.submit(Task{Deadline: s.now})
+	if s.take(); len(s.sent["a"]) != 0 || len(s.m.dead) != 1 || s.m.dead[late] == nil || s.m.Active() != 0 {
+		t.Fatalf("%v, %v", s.sent, s.m.dead)
+	}
+	s.submit(Task{Timeout: 1<<63 - 1})
+	s.submit(Task{Deadline: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Timeout: -1})
+	for range 10 {
+		s.pass(time.Second)
+		s.m.Received("a", &wire.Beat{Credit: 9, Leases: []uint64{1<<63 + 1, 1<<63 + 2}}, s.now)
+	}
+	if s.m.counts.Hung != 0 || len(s.sent["a"]) != 2 {
+		t.Fatalf("%+v, %v", s.m.counts, s.sent)
+	}
+
+	s = newScene(t, nil)
+	begun := time.Now() // with both clocks, as the caller's
+	s.now = begun
+	s.m.Tick(s.now)
+	s.hello("a", 9)
+	s.submit(Task{Timeout: 10 * time.Second})
+	s.submit(Task{NotBefore: begun.Round(0).Add(time.Hour)}) // by the wall clock
+	s.take()
+	s.m.Received("a", &wire.Beat{Credit: 9, Leases: []uint64{1<<63 + 1}}, s.now)
+	wall := begun.Round(0).Add(2 * time.Hour) // it is set
+	s.now = wall
+	s.m.Tick(begun.Add(11 * time.Second))
+	if s.m.counts.Hung != 1 {
+		t.Errorf("an attempt depends on the clock: %+v", s.m.counts)
+	}
+	for _, timed := range s.m.timers.items {
+		if timed.due.Sub(begun) > time.Minute {
+			t.Errorf("task %d looks at the clock after %v", timed.id, timed.due.Sub(begun))
+		}
 	}
 }
 

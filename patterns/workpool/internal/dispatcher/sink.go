@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/fifo"
-	"github.com/zwire-mq/zwire/patterns/workpool/internal/store"
 )
 
 // Result is a result for the sink.
@@ -60,11 +59,11 @@ func (m *Machine) Results(to []Result) []Result {
 }
 
 // Acked says that the sink has done with a result.
-func (m *Machine) Acked(id uint64) {
+func (m *Machine) Acked(id uint64, now time.Time) {
 	if t := m.tasks[id]; t != nil && t.state == handed {
 		m.leave(t)
 		m.counts.Sunk++
-		m.forget(t)
+		m.forget(t, now)
 	}
 }
 
@@ -89,25 +88,6 @@ func (m *Machine) Ready() bool { return m.results.Len() > 0 }
 // Active is how many tasks are neither dead nor done with.
 func (m *Machine) Active() int { return m.active }
 
-// DeadLetter is a task that is not tried any more.
-type DeadLetter struct {
-	ID       uint64
-	Attempts int
-	Payload  []byte
-	Errors   []store.AttemptError
-	Durable  bool
-}
-
-// DeadLetters lists them by ID.
-func (m *Machine) DeadLetters() []DeadLetter {
-	letters := make([]DeadLetter, 0, len(m.dead))
-	for _, t := range m.dead {
-		letters = append(letters, DeadLetter{t.id, int(t.attempts), t.payload, slices.Clone(t.errors), t.durable})
-	}
-	slices.SortFunc(letters, func(a, b DeadLetter) int { return cmp.Compare(a.ID, b.ID) })
-	return letters
-}
-
 // Counts are what has happened since the start.
 type Counts struct {
 	Accepted    uint64
@@ -129,7 +109,7 @@ type Counts struct {
 type rates struct{ accepted, done float64 }
 
 func (m *Machine) tickRates(now time.Time) {
-	if passed := now.Sub(m.sampled).Seconds(); passed >= 1 {
+	if passed := now.Sub(m.sampled).Seconds(); passed >= sampleEvery.Seconds() {
 		m.rates.accepted = float64(m.counts.Accepted-m.sample.Accepted) / passed
 		m.rates.done = float64(m.counts.Done-m.sample.Done) / passed
 		m.sampled, m.sample = now, m.counts

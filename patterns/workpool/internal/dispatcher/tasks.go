@@ -36,9 +36,9 @@ func (m *Machine) Submit(submitted *Task, now time.Time) (id, batch uint64, err 
 	m.enter(t)
 	if t.durable {
 		t.state = storing
-		m.put(t, store.Queued)
+		m.put(t, store.Queued, now)
 		m.pendingTasks = append(m.pendingTasks, t)
-		return t.id, m.batch, nil
+		return t.id, m.awaited(), nil
 	}
 	m.ripen(t, now)
 	return t.id, 0, nil
@@ -94,20 +94,44 @@ func (m *Machine) restore(r *store.Record, now time.Time) {
 	}
 }
 
-// put writes a task to disk, in the next write.
-func (m *Machine) put(t *task, state store.State) {
-	m.pending = append(m.pending, store.Op{ID: t.id, Record: &store.Record{
+// put writes a task to disk.
+func (m *Machine) put(t *task, state store.State, now time.Time) {
+	m.write(store.Op{ID: t.id, Record: &store.Record{
 		ID: t.id, State: state, Priority: t.priority, NotBefore: t.notBefore, Deadline: t.deadline, Timeout: t.timeout,
 		AttemptsMax: t.attemptsMax, Attempts: t.attempts, Payload: t.payload, Errors: t.errors,
-	}})
+	}}, now)
 }
 
-// nextWrite begins a write, if there is something to write and no other one under way.
-func (m *Machine) nextWrite() {
-	if m.writes || len(m.pending) == 0 {
+// write makes a change to the disk part of the next write.
+func (m *Machine) write(op store.Op, now time.Time) {
+	if len(m.pending) == 0 {
+		m.pendingSince = now
+	}
+	m.pending = append(m.pending, op)
+}
+
+// awaited says that a caller waits for the next write, and returns its number.
+func (m *Machine) awaited() uint64 {
+	m.urgent = true
+	return m.batch
+}
+
+// Urgent says that a caller waits for a write that Take would begin.
+func (m *Machine) Urgent() bool { return m.urgent && !m.writes }
+
+// Hurry has the next Take begin a write with all that there is, unless one is under way.
+func (m *Machine) Hurry() { m.urgent = true }
+
+// writeAt is when what is pending has waited long enough for a change that somebody waits for, to go to disk along with it: a lone
+// producer would else wait for two writes, the one of its last task's result, and its own.
+func (m *Machine) writeAt() time.Time { return m.pendingSince.Add(writeWait) }
+
+// nextWrite begins a write, if it is time and no other one is under way.
+func (m *Machine) nextWrite(now time.Time) {
+	if m.writes || len(m.pending) == 0 || !m.urgent && now.Before(m.writeAt()) {
 		return
 	}
-	m.writes = true
+	m.writes, m.urgent = true, false
 	m.out.Write, m.writing = m.pending, m.pendingTasks
 	m.pending, m.pendingTasks = nil, nil
 	m.batch++
@@ -116,7 +140,7 @@ func (m *Machine) nextWrite() {
 // Written says that the write that was begun is on disk. A write that fails ends the dispatcher: what is on disk is not known.
 func (m *Machine) Written(now time.Time) {
 	m.stored = m.batch - 1
-	m.writes = false
+	m.writes, m.pendingSince = false, now
 	tasks := m.writing
 	m.writing = nil
 	for _, t := range tasks {
@@ -133,7 +157,7 @@ func (m *Machine) Written(now time.Time) {
 func (m *Machine) Stored() uint64 { return m.stored }
 
 // finish takes the result of a task.
-func (m *Machine) finish(t *task, value []byte) {
+func (m *Machine) finish(t *task, value []byte, now time.Time) {
 	m.timers.remove(t)
 	m.counts.Done++
 	m.bytes += len(value) - len(t.payload)
@@ -143,7 +167,7 @@ func (m *Machine) finish(t *task, value []byte) {
 		return
 	}
 	t.state = saving
-	m.put(t, store.Done)
+	m.put(t, store.Done, now)
 	m.pendingTasks = append(m.pendingTasks, t)
 }
 
@@ -161,14 +185,14 @@ func (m *Machine) attemptFailed(t *task, w *worker, text string, now time.Time) 
 	m.counts.Failed++
 	m.fail(t, w.name, text, now)
 	if t.attempts >= t.attemptsMax {
-		m.die(t)
+		m.die(t, now)
 		return
 	}
 	m.counts.Retries++
 	t.notBefore = now.Add(m.backoff(t.attempts))
 	t.state = delayed
 	if t.durable {
-		m.put(t, store.Queued)
+		m.put(t, store.Queued, now)
 	}
 	m.ripen(t, now)
 }
@@ -185,17 +209,6 @@ func (m *Machine) backoff(attempts uint32) time.Duration {
 	return min(pause, m.cfg.BackoffMax)
 }
 
-func (m *Machine) die(t *task) {
-	m.leave(t)
-	m.counts.Died++
-	t.state, t.lease = dead, nil
-	m.dead[t.id] = t
-	if t.durable {
-		m.put(t, store.Dead)
-	}
-	m.advance()
-}
-
 // replace takes a task from the worker that has it.
 func (m *Machine) replace(t *task) {
 	l := t.lease
@@ -206,7 +219,7 @@ func (m *Machine) replace(t *task) {
 
 // Cancel takes a task out, so that the sink does not see it; a dead letter is thrown away. The cancellation of a durable task
 // survives a crash once Stored has reached batch. Errors: ErrUnknown, ErrTooLate.
-func (m *Machine) Cancel(id uint64) (batch uint64, err error) {
+func (m *Machine) Cancel(id uint64, now time.Time) (batch uint64, err error) {
 	t := m.tasks[id]
 	switch {
 	case t == nil:
@@ -222,43 +235,18 @@ func (m *Machine) Cancel(id uint64) (batch uint64, err error) {
 		m.leave(t)
 	}
 	m.counts.Cancelled++
-	batch = m.forget(t)
+	if m.forget(t, now); t.durable {
+		batch = m.awaited()
+	}
 	m.advance()
 	return batch, nil
 }
 
 // forget is the end of a task.
-func (m *Machine) forget(t *task) (batch uint64) {
+func (m *Machine) forget(t *task, now time.Time) {
 	t.state, t.payload = gone, nil
 	delete(m.tasks, t.id)
-	if !t.durable {
-		return 0
-	}
-	m.pending = append(m.pending, store.Op{ID: t.id})
-	return m.batch
-}
-
-// Rerun makes a dead letter a task again, with all its attempts, at the end of the queue, and without the deadline that has passed.
-// Errors: ErrUnknown, ErrFull.
-func (m *Machine) Rerun(id uint64, now time.Time) (batch uint64, err error) {
-	t := m.dead[id]
-	switch {
-	case t == nil:
-		return 0, ErrUnknown
-	case !m.fits(len(t.payload)):
-		return 0, ErrFull
-	}
-	delete(m.dead, id)
-	t.attempts, t.errors, t.notBefore = 0, nil, time.Time{}
-	if !t.deadline.After(now) {
-		t.deadline = time.Time{}
-	}
-	t.state = waiting
-	m.enter(t)
 	if t.durable {
-		m.put(t, store.Queued)
-		batch = m.batch
+		m.write(store.Op{ID: t.id}, now)
 	}
-	m.ripen(t, now)
-	return batch, nil
 }

@@ -15,8 +15,8 @@ func (m *Machine) Received(from string, message wire.Message, now time.Time) {
 	case *wire.Hello:
 		m.hello(from, message, now)
 		return
-	case *wire.Status:
-		return // the caller answers it: what goes to people is not the machine's
+	case *wire.Status, *wire.List, *wire.Settle:
+		return // the caller answers them: what goes to people is not the machine's
 	}
 	w := m.workers[from]
 	if w == nil {
@@ -96,7 +96,7 @@ func (m *Machine) result(w *worker, r *wire.Result, now time.Time) {
 		m.attemptFailed(t, w, fmt.Sprintf("a result of %d octets, at most %d", len(r.Value), m.cfg.ResultBytes), now)
 	case r.Outcome == wire.Done:
 		w.done++
-		m.finish(t, r.Value)
+		m.finish(t, r.Value, now)
 	case r.Outcome == wire.Returned:
 		m.counts.Returned++
 		m.notBegun(t, now)

@@ -150,6 +150,16 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestFarTimes: a time out of reach stays as far away as can be.
+func TestFarTimes(t *testing.T) {
+	table := crc64.MakeTable(crc64.ECMA)
+	r := Record{State: Queued, Deadline: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), NotBefore: time.Date(3, 1, 1, 0, 0, 0, 0, time.UTC)}
+	got, err := decode(0, encode(&r, table), table)
+	if err != nil || got.Deadline.Year() < 2200 || got.NotBefore.Year() > 1700 {
+		t.Errorf("%v, %v, %v", got.Deadline, got.NotBefore, err)
+	}
+}
+
 // FuzzDecode: a record is read whole or not at all.
 func FuzzDecode(f *testing.F) {
 	table := crc64.MakeTable(crc64.ECMA)

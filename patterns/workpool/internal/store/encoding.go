@@ -56,9 +56,15 @@ func appendBytes[T string | []byte](b []byte, part T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
+// appendTime takes what is out of reach, before 1678 and after 2261, as the border.
 func appendTime(b []byte, t time.Time) []byte {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return binary.AppendVarint(b, 0)
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return binary.AppendVarint(b, math.MinInt64)
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return binary.AppendVarint(b, math.MaxInt64)
 	}
 	return binary.AppendVarint(b, t.UnixNano())
 }

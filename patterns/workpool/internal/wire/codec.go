@@ -14,10 +14,12 @@ var ErrMalformed = errors.New("workpool: malformed message")
 
 // octets that the smallest element of each list takes, and the head of a list of them
 const (
-	leaseBytes  = 8
+	numberBytes = 8
 	resultBytes = 8 + 1 + 4
 	taskBytes   = 8 + 8 + 4 + 8 + 4
 	headBytes   = 16
+	letterBytes = 8 + 4 + 1 + 4 + 4 + 4
+	errorBytes  = 4 + 8 + 4 + 4
 )
 
 // Encode returns the frame of a message. It does not check bounds: what is out of them the other side refuses.
@@ -27,9 +29,9 @@ func Encode(m Message) []byte {
 	case *Hello:
 		size += len(m.Name)
 	case *Beat:
-		size += leaseBytes * len(m.Leases)
+		size += numberBytes * len(m.Leases)
 	case *Cancel:
-		size += leaseBytes * len(m.Leases)
+		size += numberBytes * len(m.Leases)
 	case *Results:
 		for i := range m.Items {
 			size += resultBytes + len(m.Items[i].Value)
@@ -40,12 +42,16 @@ func Encode(m Message) []byte {
 		}
 	case *Report:
 		size += len(m.JSON)
+	case *Letters:
+		for i := range m.Items {
+			size += m.Items[i].Size()
+		}
 	}
 	return m.append(append(make([]byte, 0, size), byte(m.kind())))
 }
 
-// Decode reads a message. Payloads, values and reports are parts of frame, which must not change any more; all else is copied. It takes
-// memory in proportion to the frame, whatever counts the frame claims. An error is ErrMalformed.
+// Decode reads a message. Payloads, reports and large values are parts of frame, which must not change any more; all else is copied. It
+// takes memory in proportion to the frame, whatever counts the frame claims. An error is ErrMalformed.
 func Decode(frame []byte) (Message, error) {
 	if len(frame) == 0 || len(frame) > FrameBytesMax {
 		return nil, fmt.Errorf("%w: %d octets", ErrMalformed, len(frame))
@@ -136,26 +142,30 @@ func (r *reader) count(elementBytes int) int {
 	return int(count)
 }
 
-func (r *reader) leases() []uint64 {
-	count := r.count(leaseBytes)
-	if count == 0 {
+// numbers reads a list of leases or IDs.
+func (r *reader) numbers(most int) []uint64 {
+	count := r.count(numberBytes)
+	if count > most {
+		r.bad = true
+	}
+	if count == 0 || r.bad {
 		return nil
 	}
-	leases := make([]uint64, count)
-	for i := range leases {
-		leases[i] = r.uint64()
+	numbers := make([]uint64, count)
+	for i := range numbers {
+		numbers[i] = r.uint64()
 	}
-	return leases
+	return numbers
 }
 
 func appendOctets[T string | []byte](to []byte, b T) []byte {
 	return append(binary.BigEndian.AppendUint32(to, uint32(len(b))), b...)
 }
 
-func appendLeases(to []byte, leases []uint64) []byte {
-	to = binary.BigEndian.AppendUint32(to, uint32(len(leases)))
-	for _, lease := range leases {
-		to = binary.BigEndian.AppendUint64(to, lease)
+func appendNumbers(to []byte, numbers []uint64) []byte {
+	to = binary.BigEndian.AppendUint32(to, uint32(len(numbers)))
+	for _, number := range numbers {
+		to = binary.BigEndian.AppendUint64(to, number)
 	}
 	return to
 }
@@ -171,10 +181,22 @@ func (m *Hello) read(r *reader) {
 }
 
 func (m *Beat) append(to []byte) []byte {
-	return appendLeases(binary.BigEndian.AppendUint32(to, m.Credit), m.Leases)
+	return appendNumbers(binary.BigEndian.AppendUint32(to, m.Credit), m.Leases)
 }
 
-func (m *Beat) read(r *reader) { m.Credit, m.Leases = r.uint32(), r.leases() }
+func (m *Beat) read(r *reader) { m.Credit, m.Leases = r.uint32(), r.numbers(LeasesMax) }
+
+func (m *List) append(to []byte) []byte { return binary.BigEndian.AppendUint64(to, m.After) }
+func (m *List) read(r *reader)          { m.After = r.uint64() }
+
+func (m *Settle) append(to []byte) []byte { return appendNumbers(append(to, byte(m.Action)), m.IDs) }
+
+func (m *Settle) read(r *reader) {
+	m.Action, m.IDs = Action(r.octet()), r.numbers(SettleMax)
+	if m.Action < Rerun || m.Action > Forget {
+		r.bad = true
+	}
+}
 
 func (m *Results) append(to []byte) []byte {
 	to = binary.BigEndian.AppendUint32(to, m.Credit)
@@ -194,9 +216,13 @@ func (m *Results) read(r *reader) {
 		return
 	}
 	m.Items = make([]Result, count)
+	whole := len(r.rest)
 	for i := range m.Items {
 		item := &m.Items[i]
 		item.Lease, item.Outcome, item.Value = r.uint64(), Outcome(r.octet()), r.octets(PayloadBytesMax)
+		if len(item.Value) < whole/2 {
+			item.Value = append([]byte{}, item.Value...) // it may have to wait for its sink, and the frame with it
+		}
 		if item.Outcome < Done || item.Outcome > Returned {
 			r.bad = true
 		}
@@ -243,11 +269,96 @@ func (m *Welcome) append(to []byte) []byte {
 
 func (m *Welcome) read(r *reader) { m.Version, m.Life, m.Interval = r.uint16(), r.uint64(), r.uint32() }
 
-func (m *Cancel) append(to []byte) []byte { return appendLeases(to, m.Leases) }
-func (m *Cancel) read(r *reader)          { m.Leases = r.leases() }
+func (m *Cancel) append(to []byte) []byte { return appendNumbers(to, m.Leases) }
+func (m *Cancel) read(r *reader)          { m.Leases = r.numbers(LeasesMax) }
 
 func (m *Report) append(to []byte) []byte { return appendOctets(to, m.JSON) }
 func (m *Report) read(r *reader)          { m.JSON = r.octets(PayloadBytesMax) }
+
+// Size is how many octets a letter takes.
+func (l *Letter) Size() int {
+	size := letterBytes + len(l.Payload)
+	for i := range l.Errors {
+		size += errorBytes + len(l.Errors[i].Worker) + len(l.Errors[i].Text)
+	}
+	return size
+}
+
+func (m *Letters) append(to []byte) []byte {
+	to = binary.BigEndian.AppendUint32(to, m.Left)
+	to = binary.BigEndian.AppendUint32(to, uint32(len(m.Items)))
+	for i := range m.Items {
+		to = m.Items[i].append(to)
+	}
+	return to
+}
+
+func (l *Letter) append(to []byte) []byte {
+	to = binary.BigEndian.AppendUint64(to, l.ID)
+	to = binary.BigEndian.AppendUint32(to, l.Attempts)
+	durable := byte(0)
+	if l.Durable {
+		durable = 1
+	}
+	to = binary.BigEndian.AppendUint32(append(to, durable), l.Bytes)
+	to = appendOctets(to, l.Payload)
+	to = binary.BigEndian.AppendUint32(to, uint32(len(l.Errors)))
+	for i := range l.Errors {
+		e := &l.Errors[i]
+		to = binary.BigEndian.AppendUint32(to, e.Attempt)
+		to = binary.BigEndian.AppendUint64(to, e.At)
+		to = appendOctets(appendOctets(to, e.Worker), e.Text)
+	}
+	return to
+}
+
+func (m *Letters) read(r *reader) {
+	m.Left = r.uint32()
+	count := r.count(letterBytes)
+	if count == 0 {
+		return
+	}
+	m.Items = make([]Letter, count)
+	for i := range m.Items {
+		if m.Items[i].read(r); r.bad {
+			return
+		}
+	}
+}
+
+func (l *Letter) read(r *reader) {
+	l.ID, l.Attempts = r.uint64(), r.uint32()
+	durable := r.octet()
+	if durable > 1 {
+		r.bad = true
+	}
+	l.Durable, l.Bytes, l.Payload = durable == 1, r.uint32(), r.octets(ExcerptBytesMax)
+	count := r.count(errorBytes)
+	if count == 0 {
+		return
+	}
+	l.Errors = make([]AttemptError, count)
+	for i := range l.Errors {
+		l.Errors[i] = AttemptError{r.uint32(), r.uint64(), string(r.octets(NameBytesMax)), string(r.octets(TextBytesMax))}
+	}
+}
+
+func (m *Settled) append(to []byte) []byte {
+	to = binary.BigEndian.AppendUint32(to, uint32(len(m.Verdicts)))
+	for _, verdict := range m.Verdicts {
+		to = append(to, byte(verdict))
+	}
+	return to
+}
+
+func (m *Settled) read(r *reader) {
+	for _, octet := range r.octets(SettleMax) {
+		if octet < byte(Agreed) || octet > byte(Draining) {
+			r.bad = true
+		}
+		m.Verdicts = append(m.Verdicts, Verdict(octet))
+	}
+}
 
 // The others are their kind alone.
 

@@ -5,7 +5,10 @@ package wire
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -26,12 +29,22 @@ func samples() []struct {
 			"03 00000002 00000002 0000000000000005 01 00000001 09 0000000000000006 04 00000000"},
 		{&Bye{}, "04"},
 		{&Status{}, "05"},
+		{&List{After: 260}, "06 0000000000000104"},
+		{&Settle{Action: Forget, IDs: []uint64{9}}, "07 02 00000001 0000000000000009"},
 		{&Welcome{Version: 1, Life: 258, Interval: 1000}, "20 0001 0000000000000102 000003e8"},
 		{&Tasks{[]Task{{1, 2, 3, 4, []byte("xy")}}}, "21 00000001 0000000000000001 0000000000000002 00000003 0000000000000004 00000002 7879"},
 		{&Cancel{[]uint64{1}}, "22 00000001 0000000000000001"},
 		{&Alive{}, "23"},
 		{&Stranger{}, "24"},
 		{&Report{[]byte("{}")}, "25 00000002 7b7d"},
+		{&Letters{Left: 3, Items: []Letter{{
+			ID: 7, Attempts: 2, Durable: true, Bytes: 5000, Payload: []byte("p"), Errors: []AttemptError{{2, 256, "w", "no"}},
+		}, {ID: 8, Payload: []byte{}}}},
+			"26 00000003 00000002" +
+				"0000000000000007 00000002 01 00001388 00000001 70 00000001 00000002 0000000000000100 00000001 77 00000002 6e6f" +
+				"0000000000000008 00000000 00 00000000 00000000 00000000"},
+		{&Letters{}, "26 00000000 00000000"},
+		{&Settled{Verdicts: []Verdict{Agreed, Draining}}, "27 00000002 01 04"},
 	}
 }
 
@@ -47,6 +60,30 @@ func TestGolden(t *testing.T) {
 		got, err := Decode(want)
 		if err != nil || !reflect.DeepEqual(got, s.message) {
 			t.Errorf("% x is %#v, %v, want %#v", want, got, err, s.message)
+		}
+	}
+}
+
+// TestDocumentation: every message has its row in doc.go, and there is no other.
+func TestDocumentation(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^//\t *(\d+ [A-Z]\w+) +(?:worker|anybody|dispatcher) to`).FindAllSubmatch(text, -1) {
+		rows[string(row[1])] = true
+	}
+	for _, s := range samples() {
+		row := fmt.Sprintf("%d %s", s.message.kind(), reflect.TypeOf(s.message).Elem().Name())
+		if _, documented := rows[row]; !documented {
+			t.Errorf("doc.go has no row %q", row)
+		}
+		rows[row] = false
+	}
+	for row, other := range rows {
+		if other {
+			t.Errorf("doc.go has a row %q, of which there is no sample", row)
 		}
 	}
 }
@@ -76,6 +113,14 @@ func TestHostileClaims(t *testing.T) {
 		"outcome 0":        "03 00000002 00000001 0000000000000005 00 00000000",
 		"outcome 5":        "03 00000002 00000001 0000000000000005 05 00000000",
 		"value not there":  "03 00000002 00000001 0000000000000005 01 ffffffff",
+		"letters":          "26 00000000 00ffffff 0000000000000007",
+		"errors":           "26 00000000 00000001 0000000000000007 00000000 00 00000000 00000000 00ffffff",
+		"durable 2":        "26 00000000 00000001 0000000000000008 00000000 02 00000000 00000000 00000000",
+		"action 3":         "07 03 00000001 0000000000000009",
+		"verdict 5":        "27 00000001 05",
+		"many IDs":         "07 01 00000401" + strings.Repeat("0000000000000009", 1025),
+		"verdicts":         "27 00000401" + strings.Repeat("01", 1025),
+		"long excerpt":     "26 00000000 00000001 0000000000000007 00000000 00 00000000 00000401" + strings.Repeat("00", 1025) + "00000000",
 		"long name":        "01 0001 00000007 00000100" + strings.Repeat("61", 256),
 	} {
 		frame, err := hex.DecodeString(strings.ReplaceAll(octets, " ", ""))

@@ -11,6 +11,8 @@ const (
 	kindResults
 	kindBye
 	kindStatus
+	kindList
+	kindSettle
 )
 
 const (
@@ -20,6 +22,8 @@ const (
 	kindAlive
 	kindStranger
 	kindReport
+	kindLetters
+	kindSettled
 )
 
 // Message is one of the structs of this package, by pointer.
@@ -72,6 +76,24 @@ type Bye struct{}
 // Status asks for a Report; anybody may.
 type Status struct{}
 
+// List asks for Letters of dead letters after an ID; anybody may.
+type List struct{ After uint64 }
+
+// Settle asks to do something about dead letters, of which there are at most SettleMax; anybody may.
+type Settle struct {
+	Action Action
+	IDs    []uint64
+}
+
+// Action is what is done about a dead letter.
+type Action uint8
+
+// The actions: to make it a task again, or to throw it away.
+const (
+	Rerun Action = 1 + iota
+	Forget
+)
+
 // Welcome answers a Hello.
 type Welcome struct {
 	Version  uint16
@@ -103,6 +125,44 @@ type Stranger struct{}
 // Report answers Status.
 type Report struct{ JSON []byte }
 
+// Letters answers List: the dead letters with the lowest IDs, as many as fit into LettersBytesMax.
+type Letters struct {
+	Left  uint32 // that come after these
+	Items []Letter
+}
+
+// Letter is a dead letter.
+type Letter struct {
+	ID       uint64
+	Attempts uint32
+	Durable  bool
+	Bytes    uint32 // of the payload
+	Payload  []byte // its beginning
+	Errors   []AttemptError
+}
+
+// AttemptError is why an attempt has failed.
+type AttemptError struct {
+	Attempt uint32
+	At      uint64 // nanoseconds since 1970
+	Worker  string
+	Text    string
+}
+
+// Settled answers Settle: what came of each ID, in the same order.
+type Settled struct{ Verdicts []Verdict }
+
+// Verdict is what came of an action.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Agreed   Verdict = 1 + iota // it is done, and on disk where the task is durable
+	Unknown                     // there is no such dead letter
+	Full                        // the queue has no room for the task
+	Draining                    // the dispatcher takes no more tasks
+)
+
 func (*Hello) kind() kind    { return kindHello }
 func (*Beat) kind() kind     { return kindBeat }
 func (*Results) kind() kind  { return kindResults }
@@ -114,6 +174,10 @@ func (*Cancel) kind() kind   { return kindCancel }
 func (*Alive) kind() kind    { return kindAlive }
 func (*Stranger) kind() kind { return kindStranger }
 func (*Report) kind() kind   { return kindReport }
+func (*List) kind() kind     { return kindList }
+func (*Settle) kind() kind   { return kindSettle }
+func (*Letters) kind() kind  { return kindLetters }
+func (*Settled) kind() kind  { return kindSettled }
 
 func newMessage(k kind) Message {
 	switch k {
@@ -139,6 +203,14 @@ func newMessage(k kind) Message {
 		return &Stranger{}
 	case kindReport:
 		return &Report{}
+	case kindList:
+		return &List{}
+	case kindSettle:
+		return &Settle{}
+	case kindLetters:
+		return &Letters{}
+	case kindSettled:
+		return &Settled{}
 	}
 	return nil
 }
