@@ -30,10 +30,26 @@ func (s *goczmqSide) Bind(endpoint string) (string, error) {
 
 func (s *goczmqSide) Connect(endpoint string) error { return s.socket.Connect(endpoint) }
 
-func (s *goczmqSide) Send(body []byte) error { return s.socket.SendFrame(body, czmq.FlagNone) }
+// interruptions bounds how often in a row a call is made again. A signal of Go's scheduler ends a wait in libzmq with EINTR,
+// of which CZMQ says only that the call has failed; nothing has been sent or received then.
+const interruptions = 100
 
-func (s *goczmqSide) Receive() ([]byte, error) {
-	body, more, err := s.socket.RecvFrame()
+func (s *goczmqSide) Send(body []byte) (err error) {
+	for range interruptions {
+		if err = s.socket.SendFrame(body, czmq.FlagNone); !errors.Is(err, czmq.ErrSendFrame) {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *goczmqSide) Receive() (body []byte, err error) {
+	var more int
+	for range interruptions {
+		if body, more, err = s.socket.RecvFrame(); !errors.Is(err, czmq.ErrRecvFrame) {
+			break
+		}
+	}
 	if err == nil && more != 0 {
 		err = errors.New("got a message of several frames")
 	}
