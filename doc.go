@@ -83,7 +83,7 @@
 //     TestConformanceL7, TestCloseFreesTheEndpoint, TestSendAndCloseAtOnce, TestLingerIsExact.
 //   - Loss happens only at named points, each counted in Stats (socket.DropReason): TestStats, TestLossOfABurst,
 //     TestLossOfAnAcceptedPipeAtEveryOctet.
-//   - No message waits for another: TestNoMessageWaitsForAnother.
+//   - No message waits for another: TestNoMessageWaitsForAnother, TestStressBurstsToMany.
 //   - A peer can never make the process panic, hang or grow without bound: the TestHostile tests.
 //   - Sending and receiving small messages allocates nothing: TestNoAllocations.
 //

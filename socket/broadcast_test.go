@@ -89,7 +89,7 @@ func (a *audience) take() {
 }
 
 // The last message of a burst, of any length, is not held up: it comes without another one behind it.
-func TestBurstsToMany(t *testing.T) {
+func TestStressBurstsToMany(t *testing.T) {
 	overAll(t, func(s *scene) {
 		a := newAudience(s, narrow(socket.Unlimited), []string{""}, []string{""}, []string{""}, []string{"", "b"})
 		number := 0
@@ -122,7 +122,7 @@ func TestBurstsOfAnyLength(t *testing.T) {
 }
 
 // Bursts to all, to some and to one follow each other, while topics come and go: each subscriber gets what it wants, in order.
-func TestBurstsToSome(t *testing.T) {
+func TestStressBurstsToSome(t *testing.T) {
 	overAll(t, func(s *scene) {
 		a := newAudience(s, narrow(socket.Unlimited), []string{""}, []string{"a"}, []string{"ab", "c"}, []string{"abc", "d"})
 		prefixes := []string{"abc", "ab", "a", "b", "c", "d", "e"}
