@@ -93,7 +93,7 @@ func TestStressBurstsToMany(t *testing.T) {
 	overAll(t, func(s *scene) {
 		a := newAudience(s, narrow(socket.Unlimited), []string{""}, []string{""}, []string{""}, []string{"", "b"})
 		number := 0
-		for range sockettest.Soaked(t, 60, 6000) {
+		for range sockettest.Soaked(t, 60, 2000) {
 			for range 1 + rand.IntN(400) {
 				a.publish(fmt.Sprint("burst ", number))
 				number++
@@ -126,7 +126,7 @@ func TestStressBurstsToSome(t *testing.T) {
 	overAll(t, func(s *scene) {
 		a := newAudience(s, narrow(socket.Unlimited), []string{""}, []string{"a"}, []string{"ab", "c"}, []string{"abc", "d"})
 		prefixes := []string{"abc", "ab", "a", "b", "c", "d", "e"}
-		for number := range sockettest.Soaked(t, 100, 5000) {
+		for number := range sockettest.Soaked(t, 100, 3000) {
 			prefix := prefixes[rand.IntN(len(prefixes))]
 			for i := range 1 + rand.IntN(120) {
 				a.publish(fmt.Sprint(prefix, number, " ", i))
