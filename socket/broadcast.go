@@ -27,7 +27,8 @@ type broadcast struct {
 
 const (
 	// broadcastMessages and broadcastBytes bound what is held back, burstMessages is how many messages in a row must have
-	// found all drainers at work before; calmMessages more, when a drainer has asked for fewer than fewMessages.
+	// found all drainers at work before; calmMessages more, when a drainer has asked for fewer than fewMessages before as many
+	// had come.
 	broadcastMessages = 64
 	broadcastBytes    = 16 << 10
 	burstMessages     = 16
