@@ -520,7 +520,7 @@ func (w *world) check(s *site) {
 // TestPoolSimulation: every accepted task is done, dead or cancelled; the sink sees each once in each life of its dispatcher, and again
 // only marked.
 func TestPoolSimulation(t *testing.T) {
-	seeds := 50 * soakFactor(t)
+	seeds := 100 * soakFactor(t)
 	var total dispatcher.Counts
 	lives := 0
 	for seed := range seeds {
