@@ -18,7 +18,7 @@ type question struct {
 	message wire.Message
 }
 
-// ask leaves a question for answer; when too many wait, nobody answers it, and the operator asks again.
+// ask leaves a question for answer; when too many wait, nobody answers it, and the operator waits until its context ends.
 func (c *core) ask(q question) {
 	select {
 	case c.asked <- q:
@@ -44,7 +44,7 @@ func (c *core) answer() {
 				reply = c.settle(message)
 			}
 			if reply != nil {
-				_ = c.router.TrySend(socket.NewMessage([]byte(q.from), wire.Encode(reply))) // it asks again
+				_ = c.router.TrySend(socket.NewMessage([]byte(q.from), wire.Encode(reply))) // it has gone, or does not read
 			}
 		case <-c.ctx.Done():
 			return

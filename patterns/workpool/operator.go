@@ -17,8 +17,9 @@ import (
 )
 
 // Operator looks at one dispatcher from elsewhere, and takes care of its dead letters. The zero value is ready for use; all methods may
-// be called from any goroutine. Each question has a connection of its own, and waits until the dispatcher answers or ctx ends; what was
-// asked of a dispatcher that has not answered it may do or not.
+// be called from any goroutine. Each question has a connection of its own, is asked once, and waits until the dispatcher answers or ctx
+// ends: give it a deadline, since a dispatcher with too many questions, or one that ends, does not answer. What was asked of one that
+// has not answered it may do or not.
 type Operator struct {
 	// Dispatcher is its endpoint. Default: DefaultEndpoint.
 	Dispatcher string
