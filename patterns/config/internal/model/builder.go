@@ -17,8 +17,8 @@ type Builder struct {
 	at       int // the tree of heads that is being filled
 	last     string
 	filling  tree
-	entries  growing[*Entry]
-	trees    growing[tree]
+	entries  []*Entry
+	trees    []*tree
 }
 
 // NewBuilder begins a state of the revision; heads are of all its trees, sorted by name.
@@ -53,7 +53,7 @@ func (b *Builder) Add(entry *Entry) error {
 	}
 	b.last = entry.Key
 	b.filling.count(entry)
-	b.entries.add(entry.Key, entry)
+	b.entries = append(b.entries, entry)
 	return nil
 }
 
@@ -63,9 +63,11 @@ func (b *Builder) endTree() error {
 		return fmt.Errorf("%w: tree %q at revision %d has digest %v, want %v", ErrDamaged, head.Tree, head.Revision,
 			b.filling.digest, head.Digest)
 	}
-	b.filling.revision, b.filling.entries = head.Revision, b.entries.treap()
-	b.trees.add(head.Tree, b.filling)
-	b.filling, b.entries, b.last = tree{}, growing[*Entry]{}, ""
+	filled := b.filling
+	filled.called, filled.revision, filled.entries = head.Tree, head.Revision, grow(b.entries)
+	b.trees = append(b.trees, &filled)
+	clear(b.entries)
+	b.filling, b.entries, b.last = tree{}, b.entries[:0], ""
 	b.at++
 	return nil
 }
@@ -77,5 +79,5 @@ func (b *Builder) State() (*State, error) {
 			return nil, err
 		}
 	}
-	return &State{revision: b.revision, trees: b.trees.treap(), count: len(b.heads)}, nil
+	return &State{revision: b.revision, trees: grow(b.trees), count: len(b.heads)}, nil
 }

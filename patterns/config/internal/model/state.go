@@ -3,17 +3,17 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 )
 
 // State is the content at one revision: trees of entries. It never changes, so any number of goroutines may read it. The zero
 // State is revision 0, without keys. Entries that it gives out are shared: nobody may change them.
 type State struct {
 	revision uint64
-	trees    *treap[tree]
+	trees    radix[*tree]
 	count    int // of trees
 }
 
@@ -25,35 +25,46 @@ type Head struct {
 }
 
 type tree struct {
+	called   string
 	revision uint64
 	digest   Digest
 	keys     int
 	bytes    int // of keys and values
-	entries  *treap[*Entry]
+	entries  radix[*Entry]
 }
 
-func (t tree) head(name string) Head { return Head{name, t.revision, t.digest} }
+func (t *tree) name() string { return t.called }
+
+func (t *tree) head() Head { return Head{t.called, t.revision, t.digest} }
+
+func (e *Entry) name() string { return e.Key }
 
 // Revision returns the revision that the state stands for.
 func (s *State) Revision() uint64 { return s.revision }
 
 // Get returns the entry of a key.
 func (s *State) Get(key string) (*Entry, bool) {
-	t, _ := s.trees.get(TreeOf(key))
-	return t.entries.get(key)
+	return s.tree(TreeOf(key)).entries.get(key)
+}
+
+// tree returns an empty one when it never had a key.
+func (s *State) tree(name string) *tree {
+	if t, found := s.trees.get(name); found {
+		return t
+	}
+	return &tree{called: name}
 }
 
 // Head returns the head of a tree; zero but for the name when it never had a key.
 func (s *State) Head(name string) Head {
-	t, _ := s.trees.get(name)
-	return t.head(name)
+	return s.tree(name).head()
 }
 
 // Heads yields the heads of all trees that ever had a key, by name, beginning with the first not below start.
 func (s *State) Heads(start string) iter.Seq[Head] {
 	return func(yield func(Head) bool) {
-		for name, t := range s.trees.from(start) {
-			if !yield(t.head(name)) {
+		for t := range s.trees.from(start) {
+			if !yield(t.head()) {
 				return
 			}
 		}
@@ -62,7 +73,7 @@ func (s *State) Heads(start string) iter.Seq[Head] {
 
 // Size tells how many trees there are, how many keys, and how many octets keys and values have together.
 func (s *State) Size() (trees, keys, bytes int) {
-	for _, t := range s.trees.from("") {
+	for t := range s.trees.from("") {
 		keys += t.keys
 		bytes += t.bytes
 	}
@@ -72,13 +83,12 @@ func (s *State) Size() (trees, keys, bytes int) {
 // Digest sums the digests of the named trees, or of all without names.
 func (s *State) Digest(names ...string) (sum Digest) {
 	if len(names) == 0 {
-		for _, t := range s.trees.from("") {
+		for t := range s.trees.from("") {
 			sum = sum.Plus(t.digest)
 		}
 	}
 	for _, name := range names {
-		t, _ := s.trees.get(name)
-		sum = sum.Plus(t.digest)
+		sum = sum.Plus(s.tree(name).digest)
 	}
 	return sum
 }
@@ -92,27 +102,23 @@ func (s *State) ListFrom(prefix, start string) iter.Seq[*Entry] {
 		return s.listAll(start)
 	}
 	return func(yield func(*Entry) bool) {
-		t, _ := s.trees.get(TreeOf(prefix))
+		entries := s.tree(TreeOf(prefix)).entries
 		below := prefix
 		if below[len(below)-1] != '/' {
-			if entry, found := t.entries.get(prefix); found && start <= prefix && !yield(entry) {
+			if entry, found := entries.get(prefix); found && start <= prefix && !yield(entry) {
 				return
 			}
 			below += "/" // between the two there are other names
 		}
-		for key, entry := range t.entries.from(max(below, start)) {
-			if !strings.HasPrefix(key, below) || !yield(entry) {
-				return
-			}
-		}
+		entries.under(below).from(start)(yield)
 	}
 }
 
 func (s *State) listAll(start string) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
 		from := start
-		for _, t := range s.trees.from(TreeOf(start)) { // a tree's name may come before another's whose keys come first
-			for _, entry := range t.entries.from(from) {
+		for t := range s.trees.from(TreeOf(start)) { // a tree's name may come before another's whose keys come first
+			for entry := range t.entries.from(from) {
 				if !yield(entry) {
 					return
 				}
@@ -126,37 +132,26 @@ func (s *State) listAll(start string) iter.Seq[*Entry] {
 // It takes time in proportion to what differs, if one state was made from the other.
 func Diff(old, new *State, prefix string) iter.Seq2[*Entry, *Entry] {
 	return func(yield func(*Entry, *Entry) bool) {
-		differ(old.trees, new.trees, func(oldTree, newTree *treap[tree]) bool {
-			return differ(entriesOf(oldTree), entriesOf(newTree), func(oldEntry, newEntry *treap[*Entry]) bool {
-				before, after := entryOf(oldEntry), entryOf(newEntry)
-				if !covers(prefix, before, after) || same(before, after) {
-					return true
-				}
-				return yield(before, after)
+		if prefix != "" {
+			name := TreeOf(prefix)
+			differ(old.tree(name).entries.under(prefix), new.tree(name).entries.under(prefix), 0, func(before, after *Entry) bool {
+				return !Covers(prefix, cmp.Or(after, before).Key) || same(before, after) || yield(before, after)
+			})
+			return
+		}
+		differ(old.trees, new.trees, 0, func(before, after *tree) bool {
+			return differ(before.content(), after.content(), 0, func(before, after *Entry) bool {
+				return same(before, after) || yield(before, after)
 			})
 		})
 	}
 }
 
-func entriesOf(node *treap[tree]) *treap[*Entry] {
-	if node == nil {
-		return nil
+func (t *tree) content() radix[*Entry] {
+	if t == nil {
+		return radix[*Entry]{}
 	}
-	return node.value.entries
-}
-
-func entryOf(node *treap[*Entry]) *Entry {
-	if node == nil {
-		return nil
-	}
-	return node.value
-}
-
-func covers(prefix string, before, after *Entry) bool {
-	if after == nil {
-		after = before
-	}
-	return Covers(prefix, after.Key)
+	return t.entries
 }
 
 // same compares by revision: within one history a key is set once under each.
@@ -231,15 +226,14 @@ type changing struct {
 	batch *edit               // by itself, since what it made keeps it
 	gone  map[string]struct{} // keys that a later record deletes; nil: no other record comes
 
-	name  string // of the tree that is being changed
-	tree  tree
-	known bool // it was there before
+	tree  *tree // that is being changed
+	known bool  // it was there before
 }
 
 func (c *changing) apply(record *Record) {
 	for i := range slices.Backward(record.Ops) {
 		op := &record.Ops[i]
-		if name := TreeOf(op.Key); name != c.name && !c.turn(name) {
+		if name := TreeOf(op.Key); (c.tree == nil || name != c.tree.called) && !c.turn(name) {
 			continue
 		}
 		c.tree.revision = max(c.tree.revision, record.Revision)
@@ -254,7 +248,7 @@ func (c *changing) apply(record *Record) {
 			key = old.Key // kept once, and alone
 			c.tree.forget(old)
 			if op.Delete {
-				c.tree.entries = c.tree.entries.remove(op.Key)
+				c.tree.entries = c.tree.entries.remove(c.batch, op.Key)
 			}
 		}
 		if op.Delete {
@@ -267,7 +261,7 @@ func (c *changing) apply(record *Record) {
 		if op.TTL != 0 {
 			entry.Owner = record.Session
 		}
-		c.tree.entries = c.tree.entries.put(c.batch, key, entry)
+		c.tree.entries = c.tree.entries.put(c.batch, entry)
 		c.tree.count(entry)
 	}
 }
@@ -278,19 +272,22 @@ func (c *changing) turn(name string) bool {
 		return false
 	}
 	c.leave()
-	c.name = name
-	c.tree, c.known = c.next.trees.get(name)
+	old, known := c.next.trees.get(name)
+	c.tree, c.known = &tree{called: name}, known
+	if known {
+		*c.tree = *old
+	}
 	return true
 }
 
 func (c *changing) leave() {
-	if c.name == "" {
+	if c.tree == nil {
 		return
 	}
 	if !c.known {
 		c.next.count++
 	}
-	c.next.trees = c.next.trees.put(c.batch, c.name, c.tree)
+	c.next.trees = c.next.trees.put(c.batch, c.tree)
 }
 
 func (c *changing) end(revision uint64) *State {
@@ -323,13 +320,12 @@ func (s *State) At(revision uint64) *State {
 // Only returns a state of the trees for which holds is true.
 func (s *State) Only(holds func(tree string) bool) *State {
 	next := &State{revision: s.revision}
-	var trees growing[tree]
-	for name, t := range s.trees.from("") {
-		if holds(name) {
-			trees.add(name, t)
-			next.count++
+	var trees []*tree
+	for t := range s.trees.from("") {
+		if holds(t.called) {
+			trees = append(trees, t)
 		}
 	}
-	next.trees = trees.treap()
+	next.trees, next.count = grow(trees), len(trees)
 	return next
 }
