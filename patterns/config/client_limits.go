@@ -16,6 +16,8 @@ const (
 	// they come fast, since changes that are applied together cost less; not so many that the lock is kept for long. Messages of
 	// more than turnBytesMax together are enough for a turn.
 	batchMin, batchMax, turnBytesMax = 8, 128, 256 << 10
+	// reusedMax is how many octets of messages a client that waits keeps, to receive the next ones in.
+	reusedMax = 16 << 10
 	// feedQueueMax is how many published messages may wait for a client that is slow; what is lost is repaired by a sync.
 	feedQueueMax = 1 << 14
 	// clientLinger is how long Close waits for the last words.

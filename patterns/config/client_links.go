@@ -235,12 +235,13 @@ func (c *Client) hear(f *feed) {
 	}
 }
 
-// nextBatch makes room for what comes next, without memory that the machine has kept.
+// nextBatch makes room for what comes next, in little of the memory that it had, and without what the machine has kept.
 func nextBatch(batch []socket.Message, taken []node.Published) []socket.Message {
-	bytes := 0
+	bytes, reused := 0, 0
 	for i, m := range taken {
 		bytes += m.Bytes
-		if i >= batchMin || m.Bytes > node.FrameReusedMax {
+		if reused += m.Bytes; m.Bytes > node.FrameReusedMax || reused > reusedMax {
+			reused -= m.Bytes
 			batch[i] = socket.Message{}
 		}
 	}

@@ -84,6 +84,8 @@ func segmentReason(segment string) string {
 		return "an empty segment"
 	case segment == "." || segment == "..":
 		return "a segment of dots"
+	case isGraphic(segment):
+		return ""
 	case !utf8.ValidString(segment):
 		return "not UTF-8"
 	}
@@ -93,4 +95,14 @@ func segmentReason(segment string) string {
 		}
 	}
 	return ""
+}
+
+// isGraphic finds most segments good at once.
+func isGraphic(ascii string) bool {
+	for _, c := range []byte(ascii) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }

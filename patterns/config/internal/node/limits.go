@@ -31,8 +31,8 @@ const (
 	intervalDefault = time.Second
 )
 
-// FrameReusedMax bounds the frames whose memory receives the next message: a few changes as they are mostly.
-const FrameReusedMax = 2 << 10
+// FrameReusedMax bounds the frames whose memory receives the next message: some dozens of changes as they are mostly.
+const FrameReusedMax = 8 << 10
 
 // keptMax and keptBytesMax bound what is kept of published messages until a mark or the answer to a sync makes use of them. Beyond,
 // all of it is dropped, and the gap is found and repaired like any other.

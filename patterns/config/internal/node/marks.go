@@ -46,6 +46,11 @@ type keptMark struct {
 func newKept() kept { return kept{bodies: make(map[string][]keptBody)} }
 
 func (k *kept) clear() {
+	for _, bodies := range k.bodies {
+		for _, b := range bodies {
+			b.giveBack()
+		}
+	}
 	clear(k.bodies)
 	k.marks, k.count, k.bytes = nil, 0, 0
 }
@@ -68,6 +73,7 @@ func (k *kept) prune(state *model.State) {
 		used := 0
 		for used < len(bodies) && bodies[used].Head.Revision <= own {
 			k.release(bodies[used].bytes)
+			bodies[used].giveBack()
 			used++
 		}
 		if used == len(bodies) {
@@ -81,6 +87,13 @@ func (k *kept) prune(state *model.State) {
 func (k *kept) release(bytes int) {
 	k.count--
 	k.bytes -= bytes
+}
+
+// giveBack is for one that nobody uses any more. One that keeps more than a little in memory is left to the collector.
+func (b keptBody) giveBack() {
+	if b.bytes <= FrameReusedMax {
+		b.Body.Release()
+	}
 }
 
 // current says whether something is of the epoch that is followed. Of an earlier one it is refused; a later one has to be greeted first.

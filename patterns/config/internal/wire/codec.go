@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/model"
 )
@@ -89,8 +90,15 @@ func recordsBytes(records []model.Record) (bytes int) {
 func Decode(frame []byte) (Message, error) { return decode(frame, false) }
 
 // DecodeLean is Decode for those who have no use for who made a change: of records it leaves out Author, and Session unless an
-// operation of the record has a TTL.
+// operation of the record has a TTL. A Body may be given back with Release.
 func DecodeLean(frame []byte) (Message, error) { return decode(frame, true) }
+
+// bodies are what the messages are that nodes get all the time.
+var bodies = sync.Pool{New: func() any { return new(Body) }}
+
+// Release gives memory of a body back to DecodeLean: neither the body nor its records may be used any more. Of keys and values
+// nothing is changed.
+func (m *Body) Release() { bodies.Put(m) }
 
 func decode(frame []byte, lean bool) (Message, error) {
 	switch {
@@ -99,8 +107,10 @@ func decode(frame []byte, lean bool) (Message, error) {
 	case len(frame) > FrameBytesMax:
 		return nil, fmt.Errorf("%w: %d octets, at most %d", ErrMalformed, len(frame), FrameBytesMax)
 	}
-	m := newMessage(kind(frame[0]))
-	if m == nil {
+	var m Message
+	if lean && kind(frame[0]) == kindBody {
+		m = bodies.Get().(*Body)
+	} else if m = newMessage(kind(frame[0])); m == nil {
 		return nil, fmt.Errorf("%w: unknown kind %d", ErrMalformed, frame[0])
 	}
 	c := coder{decoding: true, lean: lean, bytes: frame[1:]}

@@ -101,6 +101,9 @@ func TestLean(t *testing.T) {
 			if !reflect.DeepEqual(got, m) {
 				t.Fatalf("seed %d: got %+v\nwant %+v", seed, got, m)
 			}
+			if body, is := got.(*Body); is {
+				body.Release() // its memory is used again for another
+			}
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // coder goes over the fields of a message, one method for each type: it either appends them, and then only reads what the
 // pointers point to, or fills them in. So a message is described once, and its two directions cannot differ. After the first
-// failure a decoding coder leaves fields as they are.
+// failure of a decoding coder what is in the fields has no meaning.
 type coder struct {
 	decoding bool
 	lean     bool   // decoding leaves out of records what a node does not need
@@ -48,6 +48,10 @@ func (c *coder) take(field string, count int) []byte {
 func (c *coder) number(field string, n *uint64) {
 	if !c.decoding {
 		c.bytes = binary.AppendUvarint(c.bytes, *n)
+		return
+	}
+	if len(c.bytes) > 0 && c.bytes[0] < 0x80 && c.reason == "" {
+		*n, c.bytes = uint64(c.bytes[0]), c.bytes[1:]
 		return
 	}
 	value, length := binary.Uvarint(c.bytes)
@@ -118,8 +122,8 @@ func (c *coder) octets(field string, b *[]byte, max int) {
 		c.bytes = append(c.bytes, *b...)
 		return
 	}
-	if taken := c.take(field, c.length(field, max, 1)); len(taken) > 0 {
-		*b = taken
+	if *b = c.take(field, c.length(field, max, 1)); len(*b) == 0 {
+		*b = nil
 	}
 }
 
@@ -218,7 +222,11 @@ type bounds struct{ count, bytesMin int }
 func list[T any](c *coder, field string, elements *[]T, bound bounds, one func(*coder, *T)) {
 	if !c.decoding {
 		c.bytes = binary.AppendUvarint(c.bytes, uint64(len(*elements)))
-	} else if count := c.length(field, bound.count, bound.bytesMin); count > 0 {
+	} else if count := c.length(field, bound.count, bound.bytesMin); count == 0 {
+		*elements = nil
+	} else if count <= cap(*elements) {
+		*elements = (*elements)[:count] // of a message that was released: each field is set anew
+	} else {
 		*elements = make([]T, count)
 	}
 	for i := range *elements {

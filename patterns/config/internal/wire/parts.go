@@ -73,6 +73,7 @@ func (c *coder) record(r *model.Record) {
 		session := c.take("Session", c.length("Session", model.NameBytesMax, 1))
 		c.number("Request", &r.Request)
 		c.ops(&r.Ops)
+		r.Author, r.Session = "", ""
 		if slices.ContainsFunc(r.Ops, func(op model.Op) bool { return op.TTL != 0 }) {
 			r.Session = string(session)
 		}
