@@ -66,8 +66,9 @@ type AuthorityOptions struct {
 	// Log gets what an operator should know: takeovers, failed writes, refused peers. Default: nothing is logged.
 	Log *slog.Logger
 
-	wallClock func() time.Time // tests put in their own
-	sendHWM   int              // and let queues run over
+	wallClock  func() time.Time // tests put in their own
+	sendHWM    int              // and let queues run over
+	gatherEach time.Duration    // and changes gather where nodes are few
 }
 
 // DefaultEndpoint is where an authority listens and a client looks, unless told otherwise.
@@ -130,6 +131,7 @@ func (o *AuthorityOptions) complete() error {
 	fill(&o.HistoryRevisions, historyRevisionsMin)
 	fill(&o.HistoryBytes, historyBytesDefault)
 	fill(&o.sendHWM, authorityHWM)
+	fill(&o.gatherEach, gatherEach)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -238,7 +240,7 @@ func (a *Authority) start() error {
 	var life [8]byte
 	rand.Read(life[:])
 	a.machine = authority.New(authority.Config{
-		Changes: a.changes(), Interval: a.opts.Interval, ValueBytesMax: a.opts.ValueBytes,
+		Changes: a.changes(), Interval: a.opts.Interval, GatherEach: a.opts.gatherEach, ValueBytesMax: a.opts.ValueBytes,
 		HistoryRecords: a.opts.HistoryRevisions, HistoryBytes: a.opts.HistoryBytes,
 		Paired: a.opts.Other != "", Preferred: a.opts.Preferred, TakeoverAfter: a.opts.TakeoverAfter,
 		Life: binary.BigEndian.Uint64(life[:]), WallClock: a.opts.wallClock, Log: a.opts.Log.Info,

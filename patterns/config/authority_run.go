@@ -85,8 +85,13 @@ func (a *Authority) carryOut(w *authority.Write) error {
 func (a *Authority) run(ctx context.Context) error {
 	ticker := time.NewTicker(a.opts.Interval / ticksPerInterval)
 	defer ticker.Stop()
+	gathered := time.NewTimer(a.opts.Interval)
+	defer gathered.Stop()
 	for begun := false; ; {
 		a.emit(a.machine.Take(time.Now()))
+		if due := a.machine.Gathering(); !due.IsZero() {
+			gathered.Reset(time.Until(due))
+		}
 		if !begun && !a.machine.Opening() {
 			begun = true
 			close(a.begun)
@@ -102,6 +107,7 @@ func (a *Authority) run(ctx context.Context) error {
 			a.machine.Written(err, time.Now())
 		case <-ticker.C:
 			a.machine.Tick(time.Now())
+		case <-gathered.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

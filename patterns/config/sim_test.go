@@ -122,6 +122,7 @@ func (w *town) serve(s *seat) {
 	a, err := NewAuthority(&AuthorityOptions{
 		Endpoint: "sim://" + s.host, Store: s.disk, Other: other, Preferred: s.host == "a", TakeoverAfter: 10 * townInterval,
 		Interval: townInterval, Context: s.context, wallClock: func() time.Time { return time.Now().Add(-jump) }, sendHWM: 20,
+		gatherEach: []time.Duration{0, townInterval / 20}[w.random.IntN(2)],
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -153,6 +153,9 @@ func (m *Machine) dropUnwritten(err error) {
 
 // advance commits what is on all disks that it has to be on.
 func (m *Machine) advance(now time.Time) {
+	if m.role != wire.RolePrimary {
+		m.published = m.ledger.committed // what others have published is no concern of ours
+	}
 	if m.opening {
 		return
 	}
@@ -166,24 +169,57 @@ func (m *Machine) advance(now time.Time) {
 		m.ledger.committed = max(to, min(m.ledger.disk, m.pair.committed))
 		return
 	}
-	if to <= m.ledger.committed {
-		return
+	if to > m.ledger.committed {
+		m.commit(to, now)
 	}
+	if m.role == wire.RolePrimary {
+		m.publishDue(now)
+	}
+}
+
+// commit answers those who wait for it.
+func (m *Machine) commit(to uint64, now time.Time) {
 	before := m.ledger.committed
 	m.ledger.committed = to
-	steps := m.ledger.after(before, to)
-	for _, s := range steps {
+	for _, s := range m.ledger.after(before, to) {
 		m.leases.committed(s.record, now)
 		if s.record.Request != 0 {
 			m.send(s.record.Session, &wire.Result{Request: s.record.Request, Code: wire.CodeDone, Revision: s.record.Revision})
 		}
 	}
-	m.publish(m.ledger.at(before), steps, now)
 	m.waitsDue = true
 }
 
+// publishDue publishes what has been committed. A single change goes out at once; several, which come while many are made, gather with
+// those that follow, for a while that grows with the nodes: each publication costs a system call and a wake-up for each of them.
+func (m *Machine) publishDue(now time.Time) {
+	m.gathering = time.Time{}
+	if m.ledger.committed > m.published+1 {
+		if due := m.marked.Add(m.gather()); now.Before(due) {
+			m.gathering = due
+			return
+		}
+	}
+	m.publish(now)
+}
+
+func (m *Machine) gather() time.Duration {
+	if gather := min(m.cfg.GatherEach*time.Duration(len(m.sessions)), gatherMax); gather >= gatherMin {
+		return gather
+	}
+	return 0
+}
+
+// Gathering is when Take is due, because what gathers has to be published; zero: nothing does.
+func (m *Machine) Gathering() time.Time { return m.gathering }
+
 // publish tells the nodes of committed records: bodies for each tree, and then a mark.
-func (m *Machine) publish(before *model.State, steps []step, now time.Time) {
+func (m *Machine) publish(now time.Time) {
+	if m.ledger.committed <= m.published {
+		return
+	}
+	before, steps := m.ledger.at(m.published), m.ledger.after(m.published, m.ledger.committed)
+	m.published = m.ledger.committed
 	p := publication{m: m, before: before, open: map[string]*openBody{}, heads: map[string]model.Head{}}
 	for _, s := range steps {
 		p.add(&s)
@@ -273,6 +309,10 @@ func (m *Machine) mark(mark *wire.Mark, now time.Time) {
 
 // markAtRest says what has been committed, in case that a mark or a body got lost. With many trees their heads take turns.
 func (m *Machine) markAtRest(now time.Time) {
+	if m.ledger.committed > m.published {
+		m.publish(now)
+		return
+	}
 	state := m.ledger.state()
 	mark := &wire.Mark{Epoch: m.epoch, Previous: state.Revision(), Revision: state.Revision()}
 	next := ""

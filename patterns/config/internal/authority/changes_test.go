@@ -214,6 +214,61 @@ func TestRollbackSeen(t *testing.T) {
 	s.must(rollback(6, s.machine.ledger.committed, "web"), wire.CodeCompacted, 0)
 }
 
+// TestGather: a single change is published at once; several that come together wait, where there are many nodes, for those that come
+// soon after, but not for long, and not when somebody wants to know who has them.
+func TestGather(t *testing.T) {
+	s := newScene(t, func(c *Config) { c.GatherEach = 2 * time.Millisecond })
+	for i := range 10 {
+		s.hello(string('a' + rune(i)))
+	}
+	const gather = 20 * time.Millisecond
+	request := uint64(0)
+	commit := func(changes int) {
+		s.t.Helper()
+		s.held = true
+		for range changes {
+			request++
+			s.from("a", &wire.Propose{Request: request, Transaction: model.Transaction{Ops: []model.Op{set("x/a", "1")}}})
+		}
+		for s.release(); s.machine.ledger.committed < request; {
+			t.Fatal("not all is on disk")
+		}
+	}
+	published := func(bodies int, last uint64) {
+		s.t.Helper()
+		got := s.bodies()
+		if mark := s.public[len(s.public)-1].Message.(*wire.Mark); len(got) != bodies || mark.Revision != last {
+			t.Fatalf("%d bodies, and a mark of %d; want %d and %d", len(got), mark.Revision, bodies, last)
+		}
+	}
+	s.now = s.now.Add(gather)
+	commit(1)
+	published(1, 1)
+	commit(1) // alone again
+	published(2, 2)
+	s.now = s.now.Add(gather / 2)
+	commit(3) // of which the disk takes the first by itself
+	published(3, 3)
+	commit(1)
+	published(3, 3)
+	if due := s.machine.Gathering(); !due.Equal(s.now.Add(gather)) {
+		t.Errorf("the rest is due after %v, want %v", due.Sub(s.now), gather)
+	}
+	s.now = s.now.Add(gather - 1)
+	s.settle()
+	published(3, 3)
+	s.now = s.now.Add(1)
+	s.settle()
+	published(4, 6)
+	if !s.machine.Gathering().IsZero() {
+		t.Error("something gathers though all is published")
+	}
+	commit(3)
+	commit(2)
+	s.from("b", &wire.Wait{ID: 1, Revision: request, Nodes: 1})
+	published(6, request)
+}
+
 // TestPublished: bodies and marks, taken in the order in which they come, lead from state to state, and chains have no gap.
 func TestPublished(t *testing.T) {
 	s := newScene(t, nil)

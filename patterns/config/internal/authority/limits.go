@@ -27,6 +27,8 @@ const (
 	waitsMax = 1024
 	// logRecordsMax and logBytesMax bound one answer to a Log.
 	logRecordsMax, logBytesMax = 1000, 4 << 20
+	// gatherMin is less than is worth a timer, gatherMax more than a node should lag that could keep up.
+	gatherMin, gatherMax = time.Millisecond, 250 * time.Millisecond
 	// markHeadsMax is how many heads a mark at rest carries: with more trees they take turns.
 	markHeadsMax = 256
 	// statusBytesMax bounds the answer to a Status: nodes beyond it are not listed.

@@ -14,6 +14,7 @@ import (
 type Config struct {
 	Changes        string        // the endpoint of marks and bodies, as Welcome tells it
 	Interval       time.Duration // between marks at rest
+	GatherEach     time.Duration // for each client, how long changes that come together may gather before they are published
 	ValueBytesMax  int
 	HistoryRecords int // kept at least, if they fit into HistoryBytes
 	HistoryBytes   int
@@ -61,13 +62,15 @@ type Machine struct {
 	told    told
 	began   time.Time // when the role began
 
-	ledger  *ledger
-	asked   *requests
-	leases  leases
-	failed  error // of the last write
-	pause   bool  // no write until the next tick, after one that failed
-	writing *Write
-	writes  []func() *Write // to come, in order; made when their turn comes, for they depend on what is on disk
+	ledger    *ledger
+	published uint64    // nodes have been told of it; up to committed
+	gathering time.Time // when they will be told of the rest; zero: there is none
+	asked     *requests
+	leases    leases
+	failed    error // of the last write
+	pause     bool  // no write until the next tick, after one that failed
+	writing   *Write
+	writes    []func() *Write // to come, in order; made when their turn comes, for they depend on what is on disk
 
 	sessions map[string]*session
 	cut      cut
@@ -130,6 +133,7 @@ func New(cfg Config, contents *store.Contents, now time.Time) *Machine {
 		m.ledger.committed = m.ledger.disk // it needed no other disk, or needs none now
 		m.open(m.next(), true, now)
 	}
+	m.published = m.ledger.committed
 	return m
 }
 
@@ -259,6 +263,9 @@ func (m *Machine) nextWrite() *Write {
 // excess is the revision to trim to; zero: none. What a standby still has to get is kept for a while.
 func (m *Machine) excess() uint64 {
 	to := m.ledger.excess(m.cfg.HistoryRecords, m.cfg.HistoryBytes)
+	if to > m.published {
+		return 0
+	}
 	if s := &m.pair.standby; s.attachment != 0 && to > s.sent {
 		return m.ledger.excess(catchUpFactor*m.cfg.HistoryRecords, catchUpFactor*m.cfg.HistoryBytes)
 	}
@@ -322,6 +329,3 @@ func (m *Machine) send(session string, message wire.Message) {
 func (m *Machine) refuse(s *session, request uint64, code wire.Code, text string) {
 	m.send(s.id, &wire.Result{Request: request, Code: code, Text: text})
 }
-
-// Deadline is when Tick is due next.
-func (m *Machine) Deadline(now time.Time) time.Time { return now.Add(m.cfg.Interval / 4) }

@@ -298,6 +298,7 @@ func (m *Machine) open(epoch model.Epoch, solo bool, now time.Time) {
 		if solo {
 			m.ledger.committed = m.ledger.disk
 		}
+		m.published = m.ledger.committed
 		m.leases = newLeases(m.ledger.state(), now)
 		m.cfg.Log("primary", "epoch", epoch, "revision", m.ledger.committed, "solo", solo)
 	})

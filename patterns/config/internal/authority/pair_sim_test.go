@@ -75,7 +75,7 @@ func (w *world) start(s *site) {
 	}
 	s.lives++
 	s.machine = New(Config{
-		Interval: simInterval, ValueBytesMax: 100, HistoryRecords: 64, HistoryBytes: 1 << 20, Paired: true, Preferred: s.number == 0,
+		Interval: simInterval, GatherEach: []time.Duration{0, 2 * gatherMin, simInterval / 3}[s.lives%3], ValueBytesMax: 100, HistoryRecords: 64, HistoryBytes: 1 << 20, Paired: true, Preferred: s.number == 0,
 		TakeoverAfter: 10 * simInterval, Life: uint64(s.number)<<40 + s.lives<<20, WallClock: func() time.Time { return time.Unix(0, 0) },
 		Log: func(event string, details ...any) { w.note("%d %s %v", s.number, event, details) },
 	}, contents, w.now)
