@@ -322,6 +322,14 @@ func differ[V named](old, new radix[V], known int, yield func(old, new V) bool) 
 	if a, b := old.here(depth), new.here(depth); a != b && !yield(a, b) {
 		return false
 	}
+	if o, n := old.fork, new.fork; o != nil && n != nil && o.depth == n.depth && o.labels == n.labels { // mostly
+		for i, slot := range o.slots {
+			if other := n.slots[i]; slot != other && !differ(slot, other, depth+1, yield) {
+				return false
+			}
+		}
+		return true
+	}
 	a, b := old.labels(depth), new.labels(depth)
 	for label := range (labels{a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3]}).all {
 		if !differ(old.slot(depth, label), new.slot(depth, label), depth+1, yield) {

@@ -13,14 +13,19 @@ import (
 	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
 )
 
-// BenchmarkCrowd has more nodes than the caches hold take what an authority publishes for 16 writers: an operation is a change at a
-// node, decoded, applied and shown to a watch.
+// BenchmarkCrowd has more nodes than the caches hold take what an authority publishes: an operation is a change at a node, decoded,
+// applied and shown to a watch.
 func BenchmarkCrowd(b *testing.B) {
-	const nodes, writers, keysOfWriter, bodies, valueBytes = 250, 16, 64, 4, 100
+	b.Run("one change at a time", func(b *testing.B) { crowd(b, 1, 1) })
+	b.Run("16 writers, four bodies at a time", func(b *testing.B) { crowd(b, 16, 4) })
+}
+
+func crowd(b *testing.B, writers, bodies int) {
+	const nodes, keys, valueBytes = 250, 1024, 100
 	value := bytes.Repeat([]byte("v"), valueBytes)
 	key := func(number int) string { return fmt.Sprintf("bench/key-%06d", number) }
 	record := model.Record{Revision: 1}
-	for number := range writers * keysOfWriter {
+	for number := range keys {
 		record.Ops = append(record.Ops, model.Op{Key: key(number), Value: value})
 	}
 	state := (&model.State{}).Apply(&record, nil)
@@ -29,31 +34,33 @@ func BenchmarkCrowd(b *testing.B) {
 	for i := range machines {
 		machines[i] = crowded(b, state, now)
 	}
-	var frames [][]byte
+	publish := func(number int) (frames [][]byte) {
+		next, head := state, state.Head("bench")
+		body := &wire.Body{Previous: head.Revision}
+		for writer := range writers {
+			record := model.Record{Revision: next.Revision() + 1, Time: now, Author: "writer", Session: "session of a writer", Request: 1,
+				Ops: []model.Op{{Key: key((writer*keys/writers + number) % keys), Value: value}}}
+			body.Records = append(body.Records, record)
+			next = next.Apply(&record, nil)
+		}
+		body.Head = next.Head("bench")
+		mark := &wire.Mark{Previous: state.Revision(), Revision: next.Revision(), Heads: []model.Head{body.Head}}
+		state = next
+		return [][]byte{wire.Encode(body), wire.Encode(mark)}
+	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	done := 0
-	for round := 0; done < b.N; round++ {
+	for published := 0; done < b.N; {
 		b.StopTimer()
-		frames = frames[:0]
-		for body := range bodies {
-			next, head := state, state.Head("bench")
-			published := &wire.Body{Previous: head.Revision}
-			for writer := range writers {
-				record := model.Record{Revision: next.Revision() + 1, Time: now, Author: "writer", Session: "session of a writer", Request: 1,
-					Ops: []model.Op{{Key: key(writer*keysOfWriter + (round*bodies+body)%keysOfWriter), Value: value}}}
-				published.Records = append(published.Records, record)
-				next = next.Apply(&record, nil)
-			}
-			published.Head = next.Head("bench")
-			mark := &wire.Mark{Previous: state.Revision(), Revision: next.Revision(), Heads: []model.Head{published.Head}}
-			frames = append(frames, wire.Encode(published), wire.Encode(mark))
-			state = next
+		var frames [][]byte
+		for range bodies {
+			frames = append(frames, publish(published)...)
+			published++
 		}
 		b.StartTimer()
 		for _, m := range machines {
-			done += take(b, m, frames, now)
-			if done >= b.N {
+			if done += take(b, m, frames, now); done >= b.N {
 				break
 			}
 		}

@@ -27,9 +27,20 @@ func Encode(m Message) []byte {
 
 // AppendMessage is Encode after what is there. (Append is a message.)
 func AppendMessage(to []byte, m Message) []byte {
-	c := coder{bytes: append(to, byte(m.kind()))}
-	m.fields(&c)
-	return c.bytes
+	c := coders.Get().(*coder)
+	*c = coder{bytes: append(to, byte(m.kind()))}
+	m.fields(c)
+	to = c.bytes
+	c.giveBack()
+	return to
+}
+
+// coders are kept, since one has to be on the heap to be given to a message.
+var coders = sync.Pool{New: func() any { return new(coder) }}
+
+func (c *coder) giveBack() {
+	*c = coder{}
+	coders.Put(c)
 }
 
 // framedBytes guesses the length of a frame, so that a large one need not grow.
@@ -113,8 +124,10 @@ func decode(frame []byte, lean bool) (Message, error) {
 	} else if m = newMessage(kind(frame[0])); m == nil {
 		return nil, fmt.Errorf("%w: unknown kind %d", ErrMalformed, frame[0])
 	}
-	c := coder{decoding: true, lean: lean, bytes: frame[1:]}
-	m.fields(&c)
+	c := coders.Get().(*coder)
+	defer c.giveBack()
+	*c = coder{decoding: true, lean: lean, bytes: frame[1:]}
+	m.fields(c)
 	if err := c.end(m); err != nil {
 		return nil, err
 	}
