@@ -18,6 +18,7 @@ type pulse struct {
 	mu      sync.Mutex
 	beat    zmtp.Heartbeat
 	timer   *time.Timer
+	armed   time.Time // when timer goes off, at the next deadline or before; zero: it does not
 	stopped bool
 }
 
@@ -27,7 +28,8 @@ func (p *pulse) start(l *link) {
 	}
 }
 
-// with runs f on the machine and sets the timer anew.
+// with runs f on the machine, and sets the timer if its next deadline has come nearer. Traffic only puts deadlines off: a timer that
+// goes off early is set anew, which costs less than to set it with all that arrives.
 func (p *pulse) with(l *link, f func(now time.Time)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,14 +43,13 @@ func (p *pulse) with(l *link, f func(now time.Time)) {
 	now := time.Now()
 	f(now)
 	next := p.beat.Next()
-	switch {
-	case next.IsZero():
-		if p.timer != nil {
-			p.timer.Stop()
-		}
-	case p.timer == nil:
+	if next.IsZero() || !p.armed.IsZero() && !next.Before(p.armed) {
+		return
+	}
+	p.armed = next
+	if p.timer == nil {
 		p.timer = time.AfterFunc(next.Sub(now), func() { p.tick(l) })
-	default:
+	} else {
 		p.timer.Reset(next.Sub(now))
 	}
 }
@@ -75,6 +76,7 @@ func (p *pulse) tick(l *link) {
 	}
 	var dead error
 	p.with(l, func(now time.Time) {
+		p.armed = time.Time{}
 		switch state := l.readState.Load(); {
 		case state == readPaused, // it is we who do not listen
 			native && state == reading: // there is something, and somebody else has come first

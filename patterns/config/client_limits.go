@@ -28,6 +28,8 @@ const (
 	// A stream without a sign of life for pingTimeout is cut; each pingEvery a sign is asked for.
 	pingEvery   = 2 * time.Second
 	pingTimeout = 6 * time.Second
+	// feedPingEvery is for what is published: marks come without being asked for, and what is missed meanwhile is asked for elsewhere.
+	feedPingEvery = 10 * time.Second
 	// drainEvery is how often a socket is tried again that had no room.
 	drainEvery = 5 * time.Millisecond
 	// cacheGrace is how long Dial waits for an authority when there is a copy in the cache file.

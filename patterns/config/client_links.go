@@ -177,7 +177,7 @@ func (c *Client) follow(to *node.Follow) {
 		return
 	}
 	options := c.socketOptions()
-	options.Linger, options.RecvHWM = socket.LingerNone, feedQueueMax
+	options.Linger, options.RecvHWM, options.HeartbeatInterval = socket.LingerNone, feedQueueMax, feedPingEvery
 	sub, err := socket.NewSub(options)
 	if err != nil {
 		return // without marks the machine asks for changes instead
