@@ -109,6 +109,8 @@ func (a *Authority) run(ctx context.Context) error {
 			a.machine.Tick(time.Now())
 		case <-gathered.C:
 		case <-ctx.Done():
+			a.machine.Leave(time.Now())
+			a.emit(authority.Output{Publish: a.machine.Take(time.Now()).Publish})
 			return ctx.Err()
 		}
 	}

@@ -5,11 +5,13 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -46,6 +48,33 @@ func mustDial(t *testing.T, opts *Options) *Client {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// TestCloseTellsNodes: what was acknowledged and still gathers is published before the authority goes.
+func TestCloseTellsNodes(t *testing.T) {
+	a, endpoint := newCentre(t, func(o *AuthorityOptions) { o.Interval, o.TakeoverAfter, o.gatherEach = time.Minute, TakeoverNever, time.Minute })
+	node := mustDial(t, &Options{Authorities: []string{endpoint}})
+	defer node.Close()
+	writer := mustDial(t, &Options{Authorities: []string{endpoint}, Observer: true})
+	defer writer.Close()
+	const changes = 100
+	var writing sync.WaitGroup
+	for i := range changes {
+		writing.Go(func() {
+			if _, err := writer.Set(t.Context(), fmt.Sprintf("a/%d", i), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	writing.Wait()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := node.reach(ctx, changes); err != nil {
+		t.Errorf("the node is at revision %d: %v", node.Snapshot().Revision(), err)
+	}
 }
 
 func TestAuthorityOptions(t *testing.T) {

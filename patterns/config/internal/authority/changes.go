@@ -210,6 +210,13 @@ func (m *Machine) gather() time.Duration {
 	return 0
 }
 
+// Leave publishes what gathers: the end is near.
+func (m *Machine) Leave(now time.Time) {
+	if m.role == wire.RolePrimary {
+		m.publish(now)
+	}
+}
+
 // Gathering is when Take is due, because what gathers has to be published; zero: nothing does.
 func (m *Machine) Gathering() time.Time { return m.gathering }
 
