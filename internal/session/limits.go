@@ -46,6 +46,11 @@ const (
 	// still goes out afterwards, unless the peer sends more.
 	closeGrace = 5 * time.Second
 
+	// timerLate is more than a busy machine delays a timer: the process has slept. listenGrace is how long it then takes at most to hear
+	// what arrived meanwhile.
+	timerLate   = 100 * time.Millisecond
+	listenGrace = time.Second
+
 	// lateNever is longer than any handshake: none is late where there is no deadline.
 	lateNever = 100 * 365 * 24 * time.Hour
 )

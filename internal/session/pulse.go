@@ -68,7 +68,8 @@ func (p *pulse) ping(l *link, ttlTenths uint16) {
 	}
 }
 
-// tick looks first for what has arrived: when the process has slept, this timer may go off before the loop has told.
+// tick looks first for what has arrived: when the process has slept, this timer may go off before the loop has told. Where it cannot
+// look, whoever reads the stream gets the time to.
 func (p *pulse) tick(l *link) {
 	native := l.stream.Inline()
 	if native {
@@ -76,6 +77,9 @@ func (p *pulse) tick(l *link) {
 	}
 	var dead error
 	p.with(l, func(now time.Time) {
+		if !native && now.Sub(p.armed) > timerLate {
+			p.beat.Deaf(now.Add(listenGrace))
+		}
 		p.armed = time.Time{}
 		switch state := l.readState.Load(); {
 		case state == readPaused, // it is we who do not listen

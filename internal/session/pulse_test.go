@@ -45,6 +45,27 @@ func (bystander) Ended(*Session, error)      {}
 func (bystander) Failed(s *Session, _ error) { s.Abort(nil) }
 func (bystander) Trim(*pipe.Queue)           {}
 
+// elsewhere is a stream that a goroutine of its own reads, which has not had its turn yet.
+type elsewhere struct{ *inbox }
+
+func (elsewhere) Inline() bool { return false }
+
+// silent is a link whose peer's time to live ended long ago, and whose timer, for which the test stands in, was to go off at a time.
+func silent(stream ioloop.Stream, state readState, armed time.Time) *link {
+	s := newSession(&Config{}, bystander{}, nil)
+	l := newLink(s)
+	l.stream, l.handshake, l.opened, l.late = stream, nil, true, time.NewTimer(lateNever)
+	l.admitted.Store(true)
+	l.readState.Store(state)
+	s.link.Store(l)
+	s.End.Out.Set(pipe.Idle)
+	p := &l.pulse
+	p.beat.Ping(1, armed.Add(-time.Hour))
+	p.armed, p.timer = armed, time.AfterFunc(time.Hour, func() {})
+	p.active.Store(true)
+	return l
+}
+
 // The timer of a process that has slept goes off before any loop has run: what has arrived meanwhile is a sign of life
 // all the same. A peer that has said nothing is dead.
 func TestLateTimer(t *testing.T) {
@@ -61,22 +82,29 @@ func TestLateTimer(t *testing.T) {
 		{"nothing", nil, readIdle, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newSession(&Config{}, bystander{}, nil)
-			l := newLink(s)
 			stream := &inbox{arrived: c.arrived}
-			l.stream, l.handshake, l.opened, l.late = stream, nil, true, time.NewTimer(lateNever)
-			l.admitted.Store(true)
-			l.readState.Store(c.state)
-			s.link.Store(l)
-			s.End.Out.Set(pipe.Idle)
+			l := silent(stream, c.state, time.Now().Add(-time.Hour))
 			defer l.pulse.stop()
-			l.pulse.with(l, func(now time.Time) { l.pulse.beat.Ping(1, now.Add(-time.Hour)) })
-			l.pulse.timer.Stop() // this test is the timer
 			l.pulse.tick(l)
 			var reason *zmtp.Error
 			if errors.As(l.failure, &reason); l.failed != c.dead || c.dead && reason.Reason != zmtp.PeerTTLExpired || stream.aborted != c.dead {
 				t.Errorf("failed %v for %v", l.failed, l.failure)
 			}
 		})
+	}
+}
+
+// TestLateTimerElsewhere: where the timer cannot look for what has arrived, and comes late, the reader gets the time to.
+func TestLateTimerElsewhere(t *testing.T) {
+	l := silent(elsewhere{&inbox{}}, readIdle, time.Now().Add(-time.Hour))
+	defer l.pulse.stop()
+	l.pulse.tick(l)
+	if wait := time.Until(l.pulse.armed); l.failed || wait <= 0 || wait > listenGrace {
+		t.Errorf("late: failed %v, and the timer goes off in %v", l.failed, wait)
+	}
+	l = silent(elsewhere{&inbox{}}, readIdle, time.Now())
+	defer l.pulse.stop()
+	if l.pulse.tick(l); !l.failed {
+		t.Error("in time: a peer that says nothing lives")
 	}
 }

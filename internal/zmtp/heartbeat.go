@@ -23,6 +23,7 @@ type Heartbeat struct {
 	timeoutAt time.Time // when the oldest unanswered PING is too old; zero: none is
 	peerTTL   time.Duration
 	peerTTLAt time.Time // when the peer's own time-to-live ends; zero: it set none
+	deaf      bool      // we have been, in the present silence
 }
 
 const tenth = 100 * time.Millisecond
@@ -49,7 +50,7 @@ func (h *Heartbeat) Start(now time.Time) {
 
 // Traffic tells that a whole frame arrived, of whatever kind.
 func (h *Heartbeat) Traffic(now time.Time) {
-	h.timeoutAt = time.Time{}
+	h.timeoutAt, h.deaf = time.Time{}, false
 	if h.peerTTL > 0 {
 		h.peerTTLAt = now.Add(h.peerTTL)
 	}
@@ -61,6 +62,21 @@ func (h *Heartbeat) Ping(ttlTenths uint16, now time.Time) {
 	h.peerTTL = time.Duration(ttlTenths) * tenth
 	h.peerTTLAt = time.Time{}
 	h.Traffic(now)
+}
+
+// Deaf tells that we could not hear until now, and will have heard what has
+// arrived at a later time: the peer is not dead before. A silence is lengthened
+// once.
+func (h *Heartbeat) Deaf(until time.Time) {
+	if h.deaf {
+		return
+	}
+	h.deaf = true
+	for _, at := range [...]*time.Time{&h.timeoutAt, &h.peerTTLAt} {
+		if !at.IsZero() && at.Before(until) {
+			*at = until
+		}
+	}
 }
 
 // Tick asks what is due: a PING to send, or an error of type *Error because

@@ -175,6 +175,27 @@ func TestH4(t *testing.T) {
 	}
 }
 
+// Who was deaf listens for a while before a peer is dead, and once in each silence.
+func TestHeartbeatDeaf(t *testing.T) {
+	h := NewHeartbeat(HeartbeatConfig{Interval: 100 * ms})
+	deaf := func(now time.Time) { h.Deaf(now.Add(300 * ms)) }
+	_, at, err := life(t, &h, time.Second, map[time.Duration]func(time.Time){150 * ms: deaf, 200 * ms: deaf})
+	if reasonOf(t, err) != HeartbeatTimeout || at != 450*ms {
+		t.Errorf("after %v %v", at, err)
+	}
+	h = NewHeartbeat(HeartbeatConfig{})
+	_, at, err = life(t, &h, 2*time.Second, map[time.Duration]func(time.Time){
+		0: func(now time.Time) { h.Ping(2, now) }, 100 * ms: deaf, 350 * ms: h.Traffic, 500 * ms: deaf,
+	})
+	if reasonOf(t, err) != PeerTTLExpired || at != 800*ms {
+		t.Errorf("after %v %v", at, err)
+	}
+	h = NewHeartbeat(HeartbeatConfig{})
+	if deaf(epoch); !h.Next().IsZero() {
+		t.Error("there was nothing to put off")
+	}
+}
+
 // A loop that comes late sends one PING, not all that were missed (H5).
 func TestHeartbeatLateLoop(t *testing.T) {
 	h := NewHeartbeat(HeartbeatConfig{Interval: 100 * ms, Timeout: time.Hour})
