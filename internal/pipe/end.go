@@ -33,12 +33,11 @@ type End struct {
 
 	OutSlot int    // place among the pipes one can send to; guarded by the sending lock; -1: none
 	Mark    uint64 // number of the last message this end was chosen for; guarded by the sending lock
-	InSlot  int    // place among the pipes with messages; guarded by the receiving lock; -1: none
 }
 
 // NewEnd returns an end whose Out is drained, and whose In is written, by others than sockets of this process.
 func NewEnd(send, recv Limits) *End {
-	e := &End{Out: NewQueue(send), In: NewQueue(recv), OutSlot: -1, InSlot: -1}
+	e := &End{Out: NewQueue(send), In: NewQueue(recv), OutSlot: -1}
 	e.Out.End, e.In.End = e, e
 	return e
 }
