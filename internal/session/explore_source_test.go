@@ -160,7 +160,7 @@ func followedHere() map[string]string {
 		"*Session.Ready":     "s.link.Load(); l.lastDirect.Load(); q.Turn(pipe.Posted, pipe.Draining); l.lastDirect.Store(now); l.drain(true); l.stream.PostWrite()",
 		"*Session.Steal":     "s.link.Load(); s.End.Out.Turn(pipe.Posted, pipe.Draining); l.drain(true); l.lastDirect.Store(int64(time.Since(epoch)))",
 		"*link.Flush":        "l.s.End.Out.Turn(pipe.Posted, pipe.Draining); l.drain(false)",
-		"*link.Writable":     "l.writeEdge.Store(true); l.s.End.Out.Turn(pipe.Blocked, pipe.Draining); l.drain(false); l.mu.Lock(); l.mu.Unlock()",
+		"*link.Writable":     "l.writeEdge.Store(true); q.State(); q.Turn(pipe.Blocked, pipe.Draining); l.drain(false); l.admitted.Load(); l.mu.Lock(); l.mu.Unlock()",
 		"*link.drain":        "l.dead.Load(); l.handOver(); l.finishing.Load(); l.control.held.Load(); l.leaveWriting(pipe.Posted); l.stream.PostWrite(); l.control.take(l.command); q.Gather(l.pieces); l.rest(finishing)",
 		"*link.rest":         "l.shutdown.Load(); l.fail(nil); l.shutdown.Store(true); l.stream.CloseWrite(); l.fail(err); q.Yield(); l.control.held.Load(); l.finishing.Load(); l.shutdown.Load(); q.Turn(pipe.Idle, pipe.Draining); l.dead.Load(); l.tryEnd()",
 		"*link.write":        "l.writeEdge.Store(false); l.stream.Write(pieces[:min(len(pieces), piecesMax)]); q.Advance(n - k); l.leaveWriting(pipe.Blocked); l.writeEdge.Load(); q.Turn(pipe.Blocked, pipe.Draining); l.writeFailed(err)",

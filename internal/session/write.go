@@ -57,8 +57,11 @@ func (l *link) Bursting() bool { return l.s.End.Out.Bursting() }
 // Writable says that the stream may take bytes.
 func (l *link) Writable() {
 	l.writeEdge.Store(true)
-	if l.s.End.Out.Turn(pipe.Blocked, pipe.Draining) {
+	if q := l.s.End.Out; q.State() == pipe.Blocked && q.Turn(pipe.Blocked, pipe.Draining) {
 		l.drain(false)
+		return
+	}
+	if l.admitted.Load() {
 		return
 	}
 	l.mu.Lock()
