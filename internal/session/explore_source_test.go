@@ -33,7 +33,7 @@ func accesses() []string {
 		"wait", "pause", "lost", "finish", "retry", "dial", "carry", "settle", "begun", "Rewind", "Ended", "Detach", "take", "Gather",
 		"Advance", "giveBack", "Repay", "Owes", "refresh", "fits", "hold",
 		"Engage", "Disengage", "Publish", "publish", "engage", "disengage", "asked", "Asked", "Queued",
-		"ready", "awaited", "mayLeave", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block",
+		"ready", "awaited", "mayLeave", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block", "look", "glance",
 	}
 }
 
@@ -141,10 +141,12 @@ func followedInPipe() map[string]string {
 func followedInLoop() map[string]string {
 	return map[string]string{
 		"*Loop.stop":      "l.stopping.Store(true); l.poll.interrupt(); l.token.CompareAndSwap(false, true); l.poll.interrupt()",
-		"*Loop.stand":     "l.stopping.Load(); l.token.CompareAndSwap(false, true); l.once(nil); l.stopping.Load(); l.mayLeave(); l.once(nil); l.token.Store(false); l.awaited(); l.stayAway(pause)",
+		"*Loop.stand":     "l.stopping.Load(); l.token.CompareAndSwap(false, true); l.glance(); l.wait(); l.token.Store(false); l.awaited(); l.stayAway(pause)",
+		"*Loop.wait":      "l.once(nil); l.stopping.Load(); l.mayLeave(); l.once(nil)",
+		"*Loop.glance":    "l.poll.look(); l.poll.serve(n, false); l.polled.Load()",
 		"*Loop.mayLeave":  "l.asker.Load(); w.ready(); l.parked.Load()",
 		"*Loop.stayAway":  "l.stopping.Load(); l.leads.Load(); l.leads.Load(); l.missed.Store(true); l.token.Load(); l.missed.Store(false)",
-		"*Loop.lead":      "l.token.CompareAndSwap(false, true); l.leads.Add(1); w.leads.Store(l); w.ready(); l.stopping.Load(); l.once(w); w.leads.Store(nil); w.ready(); l.token.Store(false); l.awaited(); l.missed.Load(); l.stopping.Load()",
+		"*Loop.lead":      "l.token.CompareAndSwap(false, true); l.leads.Add(1); l.polled.Load(); l.polled.Store(false); w.leads.Store(l); w.ready(); l.stopping.Load(); l.once(w); w.leads.Store(nil); w.ready(); l.token.Store(false); l.awaited(); l.missed.Load(); l.stopping.Load()",
 		"*Loop.park":      "l.parked.Load(); l.asker.CompareAndSwap(nil, w); l.parked.Add(1); l.token.Load()",
 		"*Loop.unpark":    "l.parked.Add(-1); l.asker.CompareAndSwap(w, nil)",
 		"*Loop.awaited":   "l.asker.Load(); w.ready(); l.parked.Load()",
