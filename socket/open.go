@@ -131,7 +131,7 @@ func (b *base) useLoops() (*ioloop.Home, error) {
 		return nil, net.ErrClosed
 	}
 	if b.home.Load() == nil {
-		b.home.Store(b.context.loops.Acquire())
+		b.home.Store(b.context.loops.Acquire(!b.traits.deaf && !b.traits.subscribable))
 	}
 	return b.home.Load(), nil
 }

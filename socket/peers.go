@@ -70,7 +70,7 @@ func (b *base) Peers() []Peer {
 		}
 		p := Peer{Endpoint: m.endpoint, Identity: bytes.Clone(identity), State: m.state, Err: m.err}
 		p.SendQueue, _ = m.end.Out.Queued()
-		if b.traits.subscribable || m.end.InSlot >= 0 { // what has just been published, TryRecv does not find yet
+		if b.traits.subscribable || m.end.In.State() == pipe.Draining { // what has just been published, TryRecv does not find yet
 			p.RecvQueue = m.end.In.Waiting()
 		}
 		peers = append(peers, p)

@@ -104,6 +104,7 @@ func (b *base) recvLong(ctx context.Context, msg *Message, wait bool) error {
 		}
 		if !wait {
 			b.in.unlock()
+			b.home.Load().Polled()
 			return ErrWouldBlock
 		}
 		if err := b.awaitMessage(ctx); err != nil {

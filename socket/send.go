@@ -138,6 +138,7 @@ func (b *base) place(ctx context.Context, frames [][]byte, how manner) error {
 			continue
 		}
 		if how&toWait == 0 {
+			b.home.Load().Polled()
 			return ErrWouldBlock
 		}
 		if err := b.awaitRoom(ctx); err != nil {

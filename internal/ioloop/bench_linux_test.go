@@ -47,7 +47,7 @@ func (p *player) Readable(bool, bool) {
 	}
 }
 
-func (p *player) Writable()      {}
+func (p *player) Writable() bool { return false }
 func (p *player) Flush()         {}
 func (p *player) Bursting() bool { return false }
 func (p *player) Resume()        {}

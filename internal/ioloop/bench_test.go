@@ -111,7 +111,7 @@ type sink struct {
 }
 
 func (s *sink) Readable(bool, bool) {}
-func (s *sink) Writable()           {}
+func (s *sink) Writable() bool      { return false }
 func (s *sink) Bursting() bool      { return false }
 func (s *sink) Resume()             {}
 

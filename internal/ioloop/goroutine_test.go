@@ -64,8 +64,8 @@ func (p *plain) Readable(hangup, led bool) {
 	p.read()
 }
 
-func (p *plain) Writable() { p.note("writable") }
-func (p *plain) Flush()    { p.note("flush") }
+func (p *plain) Writable() bool { p.note("writable"); return false }
+func (p *plain) Flush()         { p.note("flush") }
 
 func (p *plain) Bursting() bool { return false }
 
@@ -119,7 +119,7 @@ func wants(t *testing.T, p *plain, calls ...string) {
 func TestGoroutineBackend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGroup(0)
-		h := g.Acquire()
+		h := g.Acquire(false)
 		p, own := dialled(t, h)
 		if h.Loop() != nil {
 			t.Error("a loop for a stream that needs none")
@@ -179,7 +179,7 @@ func TestGoroutineBackend(t *testing.T) {
 // A write that blocks says how much it wrote when the stream is aborted, and a read ends.
 func TestGoroutineBackendAborts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, own := dialled(t, NewGroup(0).Acquire())
+		p, own := dialled(t, NewGroup(0).Acquire(false))
 		type result struct {
 			n   int
 			err error

@@ -28,8 +28,8 @@ type Handler interface {
 	// Readable says that bytes may have arrived. hangup: the peer has stopped writing, so read on to the end. led: the
 	// caller is a receiver waiting for its message.
 	Readable(hangup, led bool)
-	// Writable says that the stream may take bytes again.
-	Writable()
+	// Writable says that the stream may take bytes again. It reports whether any have waited for that.
+	Writable() bool
 	// Flush answers PostWrite.
 	Flush()
 	// Bursting reports whether messages are being queued so fast that Flush may wait for other threads to have their turn.
@@ -73,19 +73,25 @@ func NewGroup(n int) *Group {
 	return &Group{native: make([]*Loop, n)}
 }
 
-// Acquire keeps the loops running until Release. It returns the loop for the caller's streams.
-func (g *Group) Acquire() *Home {
+// Acquire keeps the loops running until Release. It returns the loops for the caller's streams. leads: the caller receives,
+// and so leads.
+func (g *Group) Acquire(leads bool) *Home {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.users++
 	g.next = (g.next + 1) % len(g.native)
-	return &Home{group: g, first: g.next}
+	h := &Home{group: g, first: g.next, loops: len(g.native)}
+	if leads {
+		h.loops = max(1, h.loops/leaderLoops)
+	}
+	return h
 }
 
-// Home is one socket's share of a Group: its streams stay on one loop up to a number, then spread.
+// Home is one socket's share of a Group: its streams stay on one loop up to a number, then spread over several.
 type Home struct {
 	group *Group
 	first int
+	loops int
 
 	mu      sync.Mutex
 	streams int // attached now
@@ -93,6 +99,10 @@ type Home struct {
 
 // homeStreams is how many streams of one socket share a loop, so that one receiver can lead them all.
 const homeStreams = 64
+
+// leaderLoops is how many loops there must be for each that the streams of one receiving socket spread over: a receiver that
+// leads is as good as a loop, and three threads on two cores are in each other's way.
+const leaderLoops = 2
 
 // Release lets the loops stop when nobody else uses them; it returns when they have. The streams are closed by then.
 func (h *Home) Release() {
@@ -135,7 +145,7 @@ func (h *Home) Attach(s transport.Stream, handler Handler, start func(Stream)) e
 // pick returns the loop for one more stream, started.
 func (h *Home) pick() (*Loop, error) {
 	h.mu.Lock()
-	i := h.first + h.streams/homeStreams
+	i := h.first + h.streams/homeStreams%h.loops
 	h.streams++
 	h.mu.Unlock()
 	return h.group.loop(i)
@@ -157,6 +167,21 @@ func (h *Home) Loop() *Loop {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.native[h.first]
+}
+
+// Polled notes that somebody has looked for a message, or for room, in vain and does not wait for it.
+func (h *Home) Polled() {
+	if h == nil {
+		return
+	}
+	g := h.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range h.loops {
+		if l := g.native[(h.first+i)%len(g.native)]; l != nil && !l.polled.Load() {
+			l.polled.Store(true)
+		}
+	}
 }
 
 func (g *Group) loop(i int) (*Loop, error) {

@@ -16,6 +16,9 @@ import (
 //	token free ── a receiver has nothing to receive ──> leader blocks a little
 //	leader ── its message is there, or nothing comes ──> token free
 //	token free ── others wait on this loop, or no lead for a while ──> standby
+//
+// Receivers that lead and are busy with what they have need nobody to wait in the poller, who would wake for each event:
+// once in a while the standby takes what has come, and leaves again.
 type Loop struct {
 	poll poller // token holder
 
@@ -23,6 +26,7 @@ type Loop struct {
 	asleep   atomic.Bool            // the token holder is about to block, or does
 	asker    atomic.Pointer[Waiter] // waits without leading, alone, and wants to lead next time
 	missed   atomic.Bool            // the standby wants to know when the leader leaves
+	polled   atomic.Bool            // since the last lead somebody has looked in vain who does not wait
 	leads    atomic.Int64           // so far
 	parked   atomic.Int32           // other goroutines that wait for what this loop brings
 	stopping atomic.Bool
@@ -65,20 +69,36 @@ func (l *Loop) stop() {
 func (l *Loop) stand() {
 	pause := time.NewTimer(standbyPause)
 	defer pause.Stop()
+	busy := false // those who lead are, it seems
 	for !l.stopping.Load() {
 		if l.token.CompareAndSwap(false, true) {
-			l.poll.nest(true)
-			for l.once(nil); !l.stopping.Load() && !l.mayLeave(); {
-				l.once(nil)
+			if !busy || !l.glance() {
+				l.wait()
 			}
-			l.poll.nest(false)
 			l.token.Store(false)
-			if l.awaited() { // who has just come saw the token taken
+			if busy = false; l.awaited() { // who has just come saw the token taken
 				continue
 			}
 		}
-		l.stayAway(pause)
+		busy = l.stayAway(pause)
 	}
+}
+
+// wait waits in Go's poller and serves what comes, until it may leave.
+func (l *Loop) wait() {
+	l.poll.nest(true)
+	for l.once(nil); !l.stopping.Load() && !l.mayLeave(); {
+		l.once(nil)
+	}
+	l.poll.nest(false)
+}
+
+// glance serves what has come. It reports whether that is enough for now: something has, so that more may gather, and nobody
+// is held up by that.
+func (l *Loop) glance() bool {
+	n := l.poll.look()
+	blocked := l.poll.serve(n, false)
+	return n > 0 && !blocked && !l.polled.Load()
 }
 
 // mayLeave reports whether a receiver that wants to lead has what it waited for, so that it will be back, and nobody else
@@ -88,14 +108,15 @@ func (l *Loop) mayLeave() bool {
 	return w != nil && w.ready() && l.parked.Load() == 0
 }
 
-// stayAway returns when the loop has had no leader for a while, or somebody waits on it while it has none.
-func (l *Loop) stayAway(pause *time.Timer) {
+// stayAway returns when the loop has had no leader for a while, or somebody waits on it while it has none: then it reports
+// false.
+func (l *Loop) stayAway(pause *time.Timer) bool {
 	for !l.stopping.Load() {
 		seen := l.leads.Load()
 		pause.Reset(standbyPause)
 		select {
 		case <-l.recall:
-			return
+			return false
 		case <-pause.C:
 		}
 		if l.leads.Load() != seen {
@@ -105,8 +126,9 @@ func (l *Loop) stayAway(pause *time.Timer) {
 			<-l.recall // a leader that waits for long: it will tell
 		}
 		l.missed.Store(false)
-		return
+		return true
 	}
+	return false
 }
 
 // lead runs the loop until w is woken, or for as long as something comes. It reports false if w was not woken.
@@ -115,6 +137,9 @@ func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 		return false
 	}
 	l.leads.Add(1)
+	if l.polled.Load() {
+		l.polled.Store(false)
+	}
 	w.leads.Store(l)
 	busy := true
 	for busy && !w.ready() && ctx.Err() == nil && !l.stopping.Load() {

@@ -89,6 +89,7 @@ type probe struct {
 	hangup   bool
 	led      int
 	readable atomic.Pointer[func()] // called first, if set
+	blocked  atomic.Bool            // what Writable answers
 }
 
 func (p *probe) note(call string) {
@@ -136,9 +137,12 @@ func (p *probe) end() {
 	}
 }
 
-func (p *probe) Writable() { p.note("writable") }
-func (p *probe) Flush()    { p.note("flush") }
+func (p *probe) Writable() bool {
+	p.note("writable")
+	return p.blocked.Load()
+}
 
+func (p *probe) Flush()         { p.note("flush") }
 func (p *probe) Bursting() bool { return false }
 func (p *probe) Resume()        { p.note("resume") }
 
@@ -177,7 +181,7 @@ type house struct {
 func newHouse(t testing.TB, loops int) *house {
 	t.Helper()
 	h := &house{t: t, group: NewGroup(loops)}
-	h.home = h.group.Acquire()
+	h.home = h.group.Acquire(false)
 	t.Cleanup(func() {
 		if h.home != nil {
 			h.home.Release()
@@ -365,6 +369,42 @@ func TestStandby(t *testing.T) {
 		if err := within(t, "lead", result); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// While receivers that lead are busy, and more comes all the time, the standby takes it without waiting in the poller: until
+// nothing comes, a stream had taken no more, or somebody looks who does not wait.
+func TestStandbyGlances(t *testing.T) {
+	leak(t)
+	h := newHouse(t, 1)
+	busy, busyOwn := h.attach()
+	other, otherOwn := h.attach()
+	l := h.home.Loop()
+	more, again := func() { busyOwn.Write([]byte("x")) }, func() { otherOwn.Write([]byte("x")) }
+	other.readable.Store(&more)
+	waits := func() bool { return l.asleep.Load() }
+	for _, c := range []struct {
+		what string
+		end  func()
+	}{
+		{"nothing comes", func() { busy.readable.Store(nil) }},
+		{"a stream had taken no more", func() { busy.blocked.Store(true) }},
+		{"somebody looks in vain", h.home.Polled},
+	} {
+		until(t, "the standby waits", waits)
+		busy.blocked.Store(false)
+		busy.readable.Store(&again) // each of the two has more when the other is read
+		more()
+		nudge(l)
+		until(t, "the standby leaves", func() bool { return !l.token.Load() })
+		l.asker.Store(nil)
+		for range 3 {
+			seen := len(busy.text())
+			until(t, "the standby glances", func() bool { return len(busy.text()) > seen && !l.token.Load() })
+		}
+		c.end()
+		until(t, c.what+": the standby waits", waits)
+		busy.readable.Store(nil)
 	}
 }
 
@@ -578,8 +618,11 @@ func TestHomesShareLoops(t *testing.T) {
 	if len(loops) != 2 || loops[on(first)] > homeStreams {
 		t.Errorf("%d loops, %d streams on the first", len(loops), loops[on(first)])
 	}
-	other := h.group.Acquire()
+	other := h.group.Acquire(true)
 	defer other.Release()
+	if other.loops != 1 {
+		t.Errorf("a receiver's streams spread over %d loops of two", other.loops)
+	}
 	if other.first == h.home.first {
 		t.Error("two homes begin on one loop of two")
 	}
@@ -618,7 +661,7 @@ func TestRelease(t *testing.T) {
 	before, descriptors := runtime.NumGoroutine(), openDescriptors()
 	for i := range 50 {
 		h := newHouse(t, 2)
-		other := h.group.Acquire()
+		other := h.group.Acquire(false)
 		p, own := h.attach()
 		l := h.home.Loop()
 		w := newWaiter()

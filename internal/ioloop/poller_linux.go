@@ -146,8 +146,8 @@ func (p *poller) interrupt() {
 	}
 }
 
-// serve handles the first n events taken.
-func (p *poller) serve(n int, led bool) {
+// serve handles the first n events taken. It reports whether writing had waited for one of them.
+func (p *poller) serve(n int, led bool) (blocked bool) {
 	for i := range p.events[:n] {
 		e := &p.events[i]
 		if e.Fd < 0 {
@@ -163,9 +163,10 @@ func (p *poller) serve(n int, led bool) {
 			s.handler.Readable(e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0, led)
 		}
 		if e.Events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-			s.handler.Writable()
+			blocked = s.handler.Writable() || blocked
 		}
 	}
+	return blocked
 }
 
 // serveLeft resumes the streams that receivers have left with bytes unread.

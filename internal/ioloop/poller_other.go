@@ -21,6 +21,6 @@ func (*poller) yield() int                 { return 0 }
 func (*poller) park() int                  { return 0 }
 func (*poller) nest(bool)                  {}
 func (*poller) interrupt()                 {}
-func (*poller) serve(int, bool)            {}
+func (*poller) serve(int, bool) bool       { return false }
 
 func (l *Loop) attach(int, Handler, *Home, func(Stream)) error { return ErrAgain }

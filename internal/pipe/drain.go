@@ -18,7 +18,7 @@ func (q *Queue) Waiting() (messages int) {
 	for s := q.head; s != nil; s = s.next.Load() {
 		messages += markMessages(s.mark.Load())
 	}
-	return messages - q.seen - q.pops
+	return messages - int(q.seen) - q.pops
 }
 
 // step leaves the segment at head, which is drained, for the next one. It reports whether there was one.
@@ -68,7 +68,7 @@ func (q *Queue) Gather(pieces [][]byte) [][]byte {
 			pieces = s.chunk.appendTo(pieces, off, end)
 			total += end - off
 		}
-		q.last, q.lastEnd, q.lastMessages = s, end, markMessages(mark)
+		q.last, q.lastEnd, q.lastMessages = s, end, int32(markMessages(mark))
 		if len(pieces) >= gatherPieces || total >= gatherBytes {
 			return pieces
 		}
@@ -91,7 +91,7 @@ func (q *Queue) Advance(n int) {
 		end, messages := q.lastEnd, q.lastMessages
 		if s != q.last {
 			mark := s.mark.Load()
-			end, messages = markEnd(mark), markMessages(mark)
+			end, messages = markEnd(mark), int32(markMessages(mark))
 		}
 		k := min(n, end-q.off)
 		q.off += k
@@ -152,9 +152,9 @@ func (q *Queue) Discard() (messages int) {
 	before := q.consumed
 	for {
 		mark := q.head.mark.Load()
-		q.consumed += int64(markMessages(mark) - q.seen)
+		q.consumed += int64(markMessages(mark)) - int64(q.seen)
 		q.consumedBytes += int64(markEnd(mark) - q.base)
-		q.off, q.base, q.seen = markEnd(mark), markEnd(mark), markMessages(mark)
+		q.off, q.base, q.seen = markEnd(mark), markEnd(mark), int32(markMessages(mark))
 		if !q.step() && markEnd(q.head.mark.Load()) == q.off {
 			break
 		}

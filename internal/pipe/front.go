@@ -55,7 +55,7 @@ func (q *Queue) count() {
 	}
 	bytes := q.off - q.base
 	q.base = q.off
-	q.seen += q.pops
+	q.seen += int32(q.pops)
 	q.consumed += int64(q.pops)
 	q.consumedBytes += int64(bytes)
 	q.unreturned += q.pops

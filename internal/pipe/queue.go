@@ -83,7 +83,8 @@ type Limits struct {
 }
 
 // Queue is one direction of a pipe: a chain of segments with one writer and one drainer at a time and no lock between
-// them.
+// them. What the two sides write per message stands on lines of its own: a line that both touch costs more than the message.
+// Each side makes do with two, since with many peers none of them is in the cache.
 type Queue struct {
 	limitMessages atomic.Int64
 	limitBytes    atomic.Int64
@@ -91,38 +92,34 @@ type Queue struct {
 	Producer      Producer // set once, before the first message
 	End           *End     // that Consumer, or else Producer, knows the queue by: the socket's
 	Far           *End     // inproc: the end of the socket that writes
-
-	// What the two sides write per message stands on lines of its own: a line that both touch costs more than the message.
-	_ [cacheLine]byte
+	_             [cacheLine - 64]byte
 
 	// Writer.
 	tail         *segment
 	tailChunk    uintptr // address of tail's chunk: while tail is not closed it holds the chunk, so the address is its own
 	tailMark     uint64  // tail's mark as last written
 	encoder      Encoder // of Append
-	held         int     // messages in encoder's chunk from heldFrom on that are not published yet
-	heldFrom     int
-	burst        int  // appends in a row that found a drainer at work or on its way
-	promised     bool // holding is set, for Append
-	engaged      bool // holding is set, for Engage
+	heldFrom     int     // messages in encoder's chunk from there on that are not published yet
+	held         int32   // so many
+	burst        int16   // appends in a row that found a drainer at work or on its way
+	promised     bool    // holding is set, for Append
+	engaged      bool    // holding is set, for Engage
 	sent         int64
 	sentBytes    int64
 	granted      int64 // returned as of the last look
 	grantedBytes int64
-	wantMessages int64 // revive when returned has reached both; written while starved is false
-	wantBytes    int64
 	room         int // messages and bytes that AppendSmall may queue without another look at the limits
 	roomBytes    int
+	wantMessages int64 // revive when returned has reached both; written while starved is false
+	wantBytes    int64
 
-	_       [cacheLine]byte
 	state   atomic.Uint32
 	starved atomic.Bool // the writer met a full queue and wants Revive
 	holding atomic.Bool // the drainer must ask for what is held back before it sleeps
 
 	returned      atomic.Int64 // messages whose credit is back; drainer
 	returnedBytes atomic.Int64
-
-	_ [cacheLine]byte
+	_             [cacheLine - 32]byte
 
 	// Drainer.
 	head            *segment
@@ -134,8 +131,8 @@ type Queue struct {
 	base            int      // a message boundary in head at or before off; everything before it is counted
 	last            *segment // where Gather ended
 	lastEnd         int      // end of what has been handed out in last
-	lastMessages    int
-	seen            int // messages of head whose credit is back
+	lastMessages    int32
+	seen            int32 // messages of head whose credit is back
 	consumed        int64
 	consumedBytes   int64
 	unreturned      int // messages popped since credit was last returned
@@ -144,10 +141,15 @@ type Queue struct {
 
 // NewQueue returns an empty, detached Queue.
 func NewQueue(limits Limits) *Queue {
-	s := new(segment)
-	q := &Queue{tail: s, head: s}
-	q.Limit(limits)
+	q := new(Queue)
+	q.init(limits)
 	return q
+}
+
+func (q *Queue) init(limits Limits) {
+	s := new(segment)
+	q.tail, q.head = s, s
+	q.Limit(limits)
 }
 
 // Limit sets new limits; anybody may call it. Who waits for room is not told.
@@ -321,7 +323,7 @@ func (q *Queue) Flush() bool {
 	if q.held == 0 {
 		return false
 	}
-	n := q.held
+	n := int(q.held)
 	q.held = 0
 	q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)
 	return true
@@ -342,7 +344,7 @@ func (q *Queue) Asked() bool {
 func (q *Queue) AppendWire(message []byte) {
 	c, from, to := q.encoder.Encode(message, nil, q.behind)
 	if q.held > 0 {
-		n := q.held
+		n := int(q.held)
 		q.held = 0
 		q.publish(c, q.heldFrom, from, n)
 	}

@@ -74,14 +74,14 @@ func balanceLoad(count int) func() {
 	}
 }
 
-func fairLoad(count int) func() {
+func fairLoad(count, each int) func() {
 	ends := silence(new(party).newEnds(count, 100))
 	var f FairQueue
 	frames := [][]byte{make([]byte, 100)}
 	sum := 0
 	return func() {
 		for _, e := range ends {
-			for range 100 {
+			for range each {
 				e.In.Append(nil, frames)
 			}
 			if e.In.Claim() {
@@ -149,9 +149,10 @@ func loads() []load {
 		{"balance/1", 100, balanceLoad(1)},
 		{"balance/8", 800, balanceLoad(8)},
 		{"balance/1000", 100000, balanceLoad(1000)},
-		{"fair/1", 100, fairLoad(1)},
-		{"fair/8", 800, fairLoad(8)},
-		{"fair/1000", 100000, fairLoad(1000)},
+		{"fair/1", 100, fairLoad(1, 100)},
+		{"fair/8", 800, fairLoad(8, 100)},
+		{"fair/1000", 100000, fairLoad(1000, 100)},
+		{"fair/1000 with one each", 1000, fairLoad(1000, 1)},
 		{"fanout/1", 100, fanOutLoad(1)},
 		{"fanout/10", 1000, fanOutLoad(10)},
 		{"fanout/1000", 100000, fanOutLoad(1000)},

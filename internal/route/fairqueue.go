@@ -2,18 +2,15 @@
 
 package route
 
-import (
-	"slices"
-
-	"github.com/zwire-mq/zwire/internal/pipe"
-)
+import "github.com/zwire-mq/zwire/internal/pipe"
 
 // FairQueue takes one message from each pipe in turn among those that have any (RFC 28 to 31). The zero value is ready.
-// It drains the In of its ends: a queue is in state Draining exactly while it is listed. It uses InSlot.
+// It drains the In of its ends: a queue is in state Draining exactly while it is listed.
 type FairQueue struct {
-	active []*pipe.End
-	at     int
-	run    int // messages popped since a pipe was last found empty
+	ring  []*pipe.End // a power of two; elsewhere nil
+	first int         // whose turn it is
+	count int
+	run   int // messages popped since a pipe was last found empty
 }
 
 // Add lists e, whose In was posted. It reports whether it was.
@@ -21,18 +18,30 @@ func (f *FairQueue) Add(e *pipe.End) bool {
 	if !e.In.Turn(pipe.Posted, pipe.Draining) {
 		return false
 	}
-	e.InSlot = len(f.active)
-	f.active = append(f.active, e)
+	if f.count == len(f.ring) {
+		f.grow()
+	}
+	f.push(e)
 	return true
+}
+
+// push puts e behind all others.
+func (f *FairQueue) push(e *pipe.End) {
+	f.ring[(f.first+f.count)&(len(f.ring)-1)] = e
+	f.count++
+}
+
+func (f *FairQueue) grow() {
+	ring := make([]*pipe.End, max(1, 2*len(f.ring)))
+	n := copy(ring, f.ring[f.first:])
+	copy(ring[n:], f.ring[:f.first])
+	f.ring, f.first = ring, 0
 }
 
 // Front returns the next message, as on the wire, and whose it is; nil if there is none.
 func (f *FairQueue) Front() (*pipe.End, []byte) {
-	for len(f.active) > 0 {
-		if f.at >= len(f.active) {
-			f.at = 0
-		}
-		e := f.active[f.at]
+	for f.count > 0 {
+		e := f.ring[f.first]
 		if b := e.In.Front(); b != nil {
 			return e, b
 		}
@@ -42,7 +51,7 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 		f.run = 0
 		e.In.Settle()
 		if e.In.Yield() {
-			f.remove(e)
+			f.remove()
 		}
 	}
 	return nil, nil
@@ -51,28 +60,29 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 // TakeSmall is Front and Pop in one for a message of one short frame, if only one pipe has any and it is as it was: see
 // pipe.Queue.TakeSmall.
 func (f *FairQueue) TakeSmall(memory []byte) (n int, ok bool) {
-	if len(f.active) != 1 {
+	if f.count != 1 {
 		return 0, false
 	}
-	return f.active[0].In.TakeSmall(memory)
+	return f.ring[f.first].In.TakeSmall(memory)
 }
 
 // Pop drops the message that Front returned, of n bytes, and passes the turn on.
 func (f *FairQueue) Pop(e *pipe.End, n int) {
 	e.In.Pop(n)
 	f.run++
-	if f.at++; f.at >= len(f.active) { // now, so that who comes next does not go before those who wait
-		f.at = 0
+	if f.count > 1 {
+		f.remove()
+		f.push(e)
 	}
 }
 
 // More reports whether another message is likely to be there at once.
 func (f *FairQueue) More() bool {
-	switch len(f.active) {
+	switch f.count {
 	case 0:
 		return false
 	case 1:
-		return f.active[0].In.Pending()
+		return f.ring[f.first].In.Pending()
 	default:
 		return true
 	}
@@ -96,12 +106,9 @@ func soon(q *pipe.Queue) bool {
 	return false
 }
 
-// remove keeps the order of the others. What may be the last reference to e goes with it.
-func (f *FairQueue) remove(e *pipe.End) {
-	i := e.InSlot
-	e.InSlot = -1
-	f.active = slices.Delete(f.active, i, i+1)
-	for ; i < len(f.active); i++ {
-		f.active[i].InSlot = i
-	}
+// remove takes out whose turn it is. What may be the last reference to the end goes with it.
+func (f *FairQueue) remove() {
+	f.ring[f.first] = nil
+	f.first = (f.first + 1) & (len(f.ring) - 1)
+	f.count--
 }

@@ -215,6 +215,36 @@ func take(f *FairQueue) string {
 	return body
 }
 
+// Who comes in the middle of a round goes behind those who wait, however many they are.
+func TestFairQueueNewcomers(t *testing.T) {
+	p := new(party)
+	ends := p.newEnds(9, 0)
+	var f FairQueue
+	for i, e := range ends[:3] {
+		arrive(e, fmt.Sprint(i, " first"))
+		arrive(e, fmt.Sprint(i, " second"))
+	}
+	p.list(t, &f)
+	for i := range 2 {
+		if got, want := take(&f), fmt.Sprint(i, " first"); got != want {
+			t.Fatalf("message %d is %q, want %q", i, got, want)
+		}
+	}
+	for i, e := range ends[3:] {
+		arrive(e, fmt.Sprint(3+i, " first"))
+	}
+	p.list(t, &f)
+	wants := []string{"2 first", "0 second", "1 second"}
+	for i := range ends[3:] {
+		wants = append(wants, fmt.Sprint(3+i, " first"))
+	}
+	for i, want := range append(wants, "2 second", "") {
+		if got := take(&f); got != want {
+			t.Fatalf("message %d is %q, want %q", i, got, want)
+		}
+	}
+}
+
 func TestFairQueueTakesOnePerPipe(t *testing.T) {
 	p := new(party)
 	ends := p.newEnds(3, 0)
@@ -232,11 +262,11 @@ func TestFairQueueTakesOnePerPipe(t *testing.T) {
 		}
 	}
 	for i, e := range ends {
-		if e.In.State() != pipe.Idle || e.InSlot != -1 {
-			t.Errorf("end %d, found empty: state %d, slot %d", i, e.In.State(), e.InSlot)
+		if e.In.State() != pipe.Idle {
+			t.Errorf("end %d, found empty: state %d", i, e.In.State())
 		}
 	}
-	for i, e := range f.active[:cap(f.active)] {
+	for i, e := range f.ring {
 		if e != nil {
 			t.Errorf("place %d keeps an end, and with it its socket, that is no longer listed", i)
 		}

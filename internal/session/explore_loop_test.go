@@ -33,12 +33,14 @@ type loopState struct {
 	closed        bool
 
 	away, pauseOver bool // the standby's timer
+	stopped         bool // the clock: what nobody waits for stays where it is
 
 	local [6]struct {
 		taken   [2]bool
 		any     bool // something was taken
 		woken   bool
 		counted bool
+		busy    bool
 		seen    int8
 	}
 	fault int8
@@ -109,9 +111,9 @@ func (p *loopOps) wake(i int, label string, after target, text string, first fun
 }
 
 // serve hands over what has been taken.
-func (p *loopOps) serve(after target) {
+func (p *loopOps) serve(label string, after target) {
 	for i := range 2 {
-		p.wake(i, []string{"serve", "serve the other"}[i], []target{"serve the other", after}[i], "serve: Readable", func(s *loopState, me int) bool {
+		p.wake(i, []string{label, label + " the other"}[i], []target{target(label + " the other"), after}[i], "serve: Readable", func(s *loopState, me int) bool {
 			was := s.local[me].taken[i]
 			if i == 0 {
 				s.asleep = false
@@ -176,7 +178,7 @@ func receiver(me int, want int8, goesOn bool) []op[loopState] {
 		}
 		return next // or its time is over
 	})
-	p.serve("served")
+	p.serve("serve", "served")
 	p.add("served", "lead: asleep.Store(false), busy", func(s *loopState, me int) target {
 		s.asleep = false
 		if s.local[me].any {
@@ -248,6 +250,26 @@ func led(asked func(s *loopState) bool) func(s *loopState, me int) target {
 	}
 }
 
+// glance is what the standby does, with the token, when it has seen no lead for a while: after is where it goes if that was
+// enough. (Else it may go on to wait as well: polled, blocked.)
+func (p *loopOps) glance(after target) {
+	p.add("", "glance: look", func(s *loopState, me int) target {
+		if !s.local[me].busy {
+			return "once"
+		}
+		s.look(me)
+		return next
+	})
+	p.serve("glance", "glanced")
+	p.add("glanced", "glance: enough", func(s *loopState, me int) target {
+		if l := &s.local[me]; l.any {
+			l.any = false
+			return after
+		}
+		return next
+	})
+}
+
 // standby is stand.
 func standby() []op[loopState] {
 	p := new(loopOps)
@@ -263,6 +285,7 @@ func standby() []op[loopState] {
 		}
 		return next
 	})
+	p.glance("leave")
 	p.add("once", "once: stopping.Load", func(s *loopState, me int) target {
 		if s.stopping {
 			return "standing"
@@ -276,7 +299,7 @@ func standby() []op[loopState] {
 		s.local[me].any = false
 		return next
 	})
-	p.serve("standing")
+	p.serve("serve", "standing")
 	p.add("standing", "stand: stopping.Load", func(s *loopState, me int) target {
 		if s.stopping {
 			return "leave"
@@ -296,7 +319,7 @@ func standby() []op[loopState] {
 		return next
 	})
 	p.add("leave", "stand: token.Store(false)", func(s *loopState, me int) target {
-		s.token, s.holder = false, 0
+		s.token, s.holder, s.local[me].busy = false, 0, false
 		return next
 	})
 	p.add("", "stand: asker.Load, ready", func(s *loopState, me int) target {
@@ -322,7 +345,7 @@ func standby() []op[loopState] {
 	p.add("", "stayAway: select", func(s *loopState, me int) target {
 		switch {
 		case s.recall:
-			s.recall, s.away = false, false
+			s.recall, s.away, s.local[me].busy = false, false, false
 			return "stand"
 		case s.pauseOver:
 			s.pauseOver, s.away = false, false
@@ -351,7 +374,10 @@ func standby() []op[loopState] {
 		s.recall = false
 		return next
 	})
-	p.add("missed", "stayAway: missed.Store(false)", func(s *loopState, me int) target { s.missed = false; return "stand" })
+	p.add("missed", "stayAway: missed.Store(false)", func(s *loopState, me int) target {
+		s.missed, s.local[me].busy = false, true
+		return "stand"
+	})
 	return p.ops
 }
 
@@ -375,15 +401,15 @@ func neighbour() []op[loopState] {
 	return p.ops
 }
 
-// clock lets the standby's pause end, at any time.
-func clock() []op[loopState] {
+// clock lets the standby's pause end, at any time; each, or only the first.
+func clock(after target) []op[loopState] {
 	p := new(loopOps)
 	p.add("tick", "the pause is over", func(s *loopState, me int) target {
 		if !s.away || s.pauseOver {
 			return blocked
 		}
-		s.pauseOver = true
-		return "tick"
+		s.pauseOver, s.stopped = true, after == end
+		return after
 	})
 	return p.ops
 }
@@ -438,7 +464,7 @@ func loops(name string, programs ...[]op[loopState]) model[loopState] {
 			switch {
 			case s.pc[0] < int8(len(programs[0])) || s.pc[1] < int8(len(programs[1])):
 				return "a receiver waits"
-			case !s.closed && (s.ready[0] || s.ready[1]):
+			case !s.closed && !s.stopped && (s.ready[0] || s.ready[1]):
 				return "an event is not served"
 			case len(programs) > 5 && !s.pollClosed:
 				return "the loop does not stop"
@@ -493,8 +519,18 @@ func TestExploreLoop(t *testing.T) {
 			},
 			"stayAway: token.Load": func(s *loopState, _ int) target { s.missed = true; return next },
 		}},
-	}, receiver(0, 1, false), receiver(1, 0, false), standby(), remote(0, 1, 1), clock())
-	run("closing", false, nil, receiver(0, 1, true), receiver(1, 0, false), standby(), remote(0), clock(), closer())
+	}, receiver(0, 1, false), receiver(1, 0, false), standby(), remote(0, 1, 1), clock("tick"))
+	run("one pause ends", false, []mistake{
+		{"the standby does not look back after a glance", loopSteps{"glance: enough": func(s *loopState, me int) target {
+			l := &s.local[me]
+			if !l.any {
+				return "once"
+			}
+			l.any, l.busy, s.token, s.holder = false, false, false, 0
+			return "away"
+		}}},
+	}, receiver(0, 1, false), receiver(1, 1, false), standby(), remote(0, 1), clock(end))
+	run("closing", false, nil, receiver(0, 1, true), receiver(1, 0, false), standby(), remote(0), clock("tick"), closer())
 	run("closing for two", false, []mistake{
 		{"stop does not interrupt", loopSteps{"stop: poll.interrupt": nothing}},
 		{"stop does not recall", loopSteps{"stop: hint(recall)": nothing}},

@@ -33,7 +33,7 @@ func accesses() []string {
 		"wait", "pause", "lost", "finish", "retry", "dial", "carry", "settle", "begun", "Rewind", "Ended", "Detach", "take", "Gather",
 		"Advance", "giveBack", "Repay", "Owes", "refresh", "fits", "hold",
 		"Engage", "Disengage", "Publish", "publish", "engage", "disengage", "asked", "Asked", "Queued",
-		"ready", "awaited", "mayLeave", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block",
+		"ready", "awaited", "mayLeave", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block", "look", "glance",
 	}
 }
 
@@ -141,10 +141,12 @@ func followedInPipe() map[string]string {
 func followedInLoop() map[string]string {
 	return map[string]string{
 		"*Loop.stop":      "l.stopping.Store(true); l.poll.interrupt(); l.token.CompareAndSwap(false, true); l.poll.interrupt()",
-		"*Loop.stand":     "l.stopping.Load(); l.token.CompareAndSwap(false, true); l.once(nil); l.stopping.Load(); l.mayLeave(); l.once(nil); l.token.Store(false); l.awaited(); l.stayAway(pause)",
+		"*Loop.stand":     "l.stopping.Load(); l.token.CompareAndSwap(false, true); l.glance(); l.wait(); l.token.Store(false); l.awaited(); l.stayAway(pause)",
+		"*Loop.wait":      "l.once(nil); l.stopping.Load(); l.mayLeave(); l.once(nil)",
+		"*Loop.glance":    "l.poll.look(); l.poll.serve(n, false); l.polled.Load()",
 		"*Loop.mayLeave":  "l.asker.Load(); w.ready(); l.parked.Load()",
 		"*Loop.stayAway":  "l.stopping.Load(); l.leads.Load(); l.leads.Load(); l.missed.Store(true); l.token.Load(); l.missed.Store(false)",
-		"*Loop.lead":      "l.token.CompareAndSwap(false, true); l.leads.Add(1); w.leads.Store(l); w.ready(); l.stopping.Load(); l.once(w); w.leads.Store(nil); w.ready(); l.token.Store(false); l.awaited(); l.missed.Load(); l.stopping.Load()",
+		"*Loop.lead":      "l.token.CompareAndSwap(false, true); l.leads.Add(1); l.polled.Load(); l.polled.Store(false); w.leads.Store(l); w.ready(); l.stopping.Load(); l.once(w); w.leads.Store(nil); w.ready(); l.token.Store(false); l.awaited(); l.missed.Load(); l.stopping.Load()",
 		"*Loop.park":      "l.parked.Load(); l.asker.CompareAndSwap(nil, w); l.parked.Add(1); l.token.Load()",
 		"*Loop.unpark":    "l.parked.Add(-1); l.asker.CompareAndSwap(w, nil)",
 		"*Loop.awaited":   "l.asker.Load(); w.ready(); l.parked.Load()",
@@ -160,7 +162,7 @@ func followedHere() map[string]string {
 		"*Session.Ready":     "s.link.Load(); l.lastDirect.Load(); q.Turn(pipe.Posted, pipe.Draining); l.lastDirect.Store(now); l.drain(true); l.stream.PostWrite()",
 		"*Session.Steal":     "s.link.Load(); s.End.Out.Turn(pipe.Posted, pipe.Draining); l.drain(true); l.lastDirect.Store(int64(time.Since(epoch)))",
 		"*link.Flush":        "l.s.End.Out.Turn(pipe.Posted, pipe.Draining); l.drain(false)",
-		"*link.Writable":     "l.writeEdge.Store(true); l.s.End.Out.Turn(pipe.Blocked, pipe.Draining); l.drain(false); l.mu.Lock(); l.mu.Unlock()",
+		"*link.Writable":     "l.writeEdge.Store(true); q.State(); q.Turn(pipe.Blocked, pipe.Draining); l.drain(false); l.admitted.Load(); l.mu.Lock(); l.mu.Unlock()",
 		"*link.drain":        "l.dead.Load(); l.handOver(); l.finishing.Load(); l.control.held.Load(); l.leaveWriting(pipe.Posted); l.stream.PostWrite(); l.control.take(l.command); q.Gather(l.pieces); l.rest(finishing)",
 		"*link.rest":         "l.shutdown.Load(); l.fail(nil); l.shutdown.Store(true); l.stream.CloseWrite(); l.fail(err); q.Yield(); l.control.held.Load(); l.finishing.Load(); l.shutdown.Load(); q.Turn(pipe.Idle, pipe.Draining); l.dead.Load(); l.tryEnd()",
 		"*link.write":        "l.writeEdge.Store(false); l.stream.Write(pieces[:min(len(pieces), piecesMax)]); q.Advance(n - k); l.leaveWriting(pipe.Blocked); l.writeEdge.Load(); q.Turn(pipe.Blocked, pipe.Draining); l.writeFailed(err)",

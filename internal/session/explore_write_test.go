@@ -429,6 +429,12 @@ func loop() []op[writeState] {
 		return blocked
 	})
 	p.add("", "Writable: writeEdge.Store(true)", func(s *writeState, me int) target { s.mine(me).writeEdge = true; return next })
+	p.add("", "Writable: State", func(s *writeState, me int) target {
+		if s.q != stuck {
+			return "start"
+		}
+		return next
+	})
 	p.add("", "Writable: Turn(Blocked, Draining)", func(s *writeState, me int) target {
 		if s.turnQueue(me, stuck, draining) {
 			return "drain"

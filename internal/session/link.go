@@ -26,58 +26,60 @@ const (
 	readGone
 )
 
-// link is one stream of a session, from greeting to close.
+// link is one stream of a session, from greeting to close. What a message needs stands together: with many peers no line of
+// theirs is in the cache.
 type link struct {
-	s      *Session
-	stream ioloop.Stream
+	s         *Session
+	stream    ioloop.Stream
+	dead      atomic.Bool // set with failure
+	admitted  atomic.Bool
+	finishing atomic.Bool // closing: write what is queued, drop what comes in
+	hangup    atomic.Bool // the peer has stopped writing
+	shutdown  atomic.Bool // CloseWrite is done
+	control   control
 
 	// Owner of reading.
 	readState atomic.Uint32
 	readEdge  atomic.Bool // bytes may have arrived since the last read began
-	hangup    atomic.Bool // the peer has stopped writing
 	revived   atomic.Bool // the queue has room again, since the last look
+	unscanned bool        // bytes came with the end of the handshake, before Admit
 	handshake *zmtp.Handshake
-	unsent    []byte // of the handshake's output
-	unscanned bool   // bytes came with the end of the handshake, before Admit
-	scanner   zmtp.Scanner
 	chunk     *pipe.Chunk
-	start     int          // of the earliest unfinished message in chunk
-	end       int          // of what has been received
-	need      int          // bytes from start that finish its present frame, as claimed
-	readBytes int          // size of the next chunk
-	largest   int          // largest message so far: what a claim is believed up to
+	start     int // of the earliest unfinished message in chunk
+	end       int // of what has been received
+	need      int // bytes from start that finish its present frame, as claimed
+	readBytes int // size of the next chunk
+	largest   int // largest message so far: what a claim is believed up to
+	scanner   zmtp.Scanner
 	store     pipe.Encoder // of small messages
+	unsent    []byte       // of the handshake's output
 
 	// Owner of writing, which is the queue's drainer.
-	writeEdge  atomic.Bool // the stream may take bytes since the last write began
-	pieces     [][]byte
-	command    []byte       // taken from control and not written yet
+	writeEdge  atomic.Bool  // the stream may take bytes since the last write began
 	wrote      bool         // anything at all
-	shutdown   atomic.Bool  // CloseWrite is done
 	lastDirect atomic.Int64 // when a sender last began to write by itself
+	command    []byte       // taken from control and not written yet
+	pieces     [][]byte
+	piece      [1][]byte // of pieces, mostly
 
-	control control
-	pulse   pulse
-
-	dead      atomic.Bool // set with failure
-	admitted  atomic.Bool
-	finishing atomic.Bool // closing: write what is queued, drop what comes in
+	pulse pulse
 
 	mu         sync.Mutex
-	failure    error
 	failed     bool
 	beginning  bool // Attach has not returned
 	opened     bool // writing has an owner of its own; before, it belongs to the owner of reading
-	openedAt   time.Time
 	writeGone  bool
-	writeError error
 	closed     bool
+	failure    error
+	writeError error
+	openedAt   time.Time
 	late       *time.Timer // handshake deadline
 }
 
 func newLink(s *Session) *link {
 	c := s.config
 	l := &link{s: s, handshake: zmtp.NewHandshake(c.Handshake), scanner: zmtp.NewScanner(c.Scanner), readBytes: readBytesMin}
+	l.pieces = l.piece[:]
 	l.lastDirect.Store(neverDirect)
 	return l
 }
@@ -217,9 +219,9 @@ func (l *link) takeWriting() bool {
 
 // control holds commands until the owner of writing takes them.
 type control struct {
+	held   atomic.Bool
 	mu     sync.Mutex
 	buffer []byte
-	held   atomic.Bool
 }
 
 // post queues a whole command, unless too much waits already.

@@ -55,11 +55,14 @@ func (l *link) Flush() {
 func (l *link) Bursting() bool { return l.s.End.Out.Bursting() }
 
 // Writable says that the stream may take bytes.
-func (l *link) Writable() {
+func (l *link) Writable() (waited bool) {
 	l.writeEdge.Store(true)
-	if l.s.End.Out.Turn(pipe.Blocked, pipe.Draining) {
+	if q := l.s.End.Out; q.State() == pipe.Blocked && q.Turn(pipe.Blocked, pipe.Draining) {
 		l.drain(false)
-		return
+		return true
+	}
+	if l.admitted.Load() {
+		return false
 	}
 	l.mu.Lock()
 	opened := l.opened
@@ -67,6 +70,7 @@ func (l *link) Writable() {
 	if !opened {
 		l.Readable(false, false) // the handshake's own output
 	}
+	return !opened
 }
 
 // drain writes what is queued. The caller owns writing. self: the caller is a sender, whom others' messages must not hold

@@ -148,7 +148,7 @@ func join(w wait, bound Party, name string) error {
 	in, out := w.end.Out, w.end.In
 	in.Limit(sum(ownSend, recv))
 	out.Limit(sum(send, ownRecv))
-	there := &pipe.End{Out: out, In: in, Partner: w.end, OutSlot: -1, InSlot: -1}
+	there := &pipe.End{Out: out, In: in, Partner: w.end, OutSlot: -1}
 	w.end.Partner = there
 	in.End, in.Consumer = there, bound
 	out.Far, out.Producer = there, bound
