@@ -14,6 +14,7 @@ package ioloop
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/zwire-mq/zwire/transport"
@@ -94,7 +95,8 @@ type Home struct {
 	loops int
 
 	mu      sync.Mutex
-	streams int // attached now
+	streams int     // attached now
+	own     []*Loop // that streams have been attached to
 }
 
 // homeStreams is how many streams of one socket share a loop, so that one receiver can lead them all.
@@ -148,7 +150,16 @@ func (h *Home) pick() (*Loop, error) {
 	i := h.first + h.streams/homeStreams%h.loops
 	h.streams++
 	h.mu.Unlock()
-	return h.group.loop(i)
+	l, err := h.group.loop(i)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.own, l) {
+		h.own = append(h.own, l)
+	}
+	return l, nil
 }
 
 // leave says that a stream is gone.
@@ -174,11 +185,10 @@ func (h *Home) Polled() {
 	if h == nil {
 		return
 	}
-	g := h.group
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for i := range h.loops {
-		if l := g.native[(h.first+i)%len(g.native)]; l != nil && !l.polled.Load() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.own {
+		if !l.polled.Load() {
 			l.polled.Store(true)
 		}
 	}

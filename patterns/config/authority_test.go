@@ -52,7 +52,9 @@ func mustDial(t *testing.T, opts *Options) *Client {
 
 // TestCloseTellsNodes: what was acknowledged and still gathers is published before the authority goes.
 func TestCloseTellsNodes(t *testing.T) {
-	a, endpoint := newCentre(t, func(o *AuthorityOptions) { o.Interval, o.TakeoverAfter, o.gatherEach = time.Minute, TakeoverNever, time.Minute })
+	a, endpoint := newCentre(t, func(o *AuthorityOptions) {
+		o.Interval, o.TakeoverAfter, o.gatherEach = time.Minute, TakeoverNever, time.Minute
+	})
 	node := mustDial(t, &Options{Authorities: []string{endpoint}})
 	defer node.Close()
 	writer := mustDial(t, &Options{Authorities: []string{endpoint}, Observer: true})
