@@ -316,7 +316,7 @@ func (m *Machine) mark(mark *wire.Mark, now time.Time) {
 
 // markAtRest says what has been committed, in case that a mark or a body got lost. With many trees their heads take turns.
 func (m *Machine) markAtRest(now time.Time) {
-	if m.ledger.committed > m.published {
+	if m.role == wire.RolePrimary && m.ledger.committed > m.published {
 		m.publish(now)
 		return
 	}
