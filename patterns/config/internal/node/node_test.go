@@ -149,6 +149,30 @@ func TestNeverBackward(t *testing.T) {
 	}
 }
 
+// TestTakenBack: an authority of a later epoch takes a copy back if it is the primary and has been told what the copy has: a standby
+// that looks for its primary may lack what it had not caught up with.
+func TestTakenBack(t *testing.T) {
+	three := (&model.State{}).Apply(set(3, "a/k", "three"), nil)
+	for _, role := range []wire.Role{wire.RoleLooking, wire.RolePrimary} {
+		s := synced(t, Config{})
+		s.m.Lost(0, s.now)
+		s.m.Connected(0, s.now)
+		ask := sent[*wire.Sync](s.welcome(0, role, 2), 0)
+		if ask == nil || ask.Revision != 5 {
+			t.Fatalf("a later epoch is met by %v", ask)
+		}
+		s.m.Received(0, snapshot(ask.ID, model.Epoch{Number: 2}, three), 100, s.now)
+		if taken := s.revision() == 3; taken != (role == wire.RolePrimary) {
+			t.Errorf("role %v: revision %d, %v", role, s.revision(), s.m.View().Err)
+		}
+		if role == wire.RoleLooking {
+			if ask = sent[*wire.Sync](s.after(5*time.Second), 0); ask == nil || ask.Revision != 5 {
+				t.Errorf("it is then asked for %+v", ask)
+			}
+		}
+	}
+}
+
 // TestDamagedRecords: an answer of records that does not come to the promised digest is replaced by a snapshot.
 func TestDamagedRecords(t *testing.T) {
 	s := synced(t, Config{})

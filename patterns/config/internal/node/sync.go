@@ -4,6 +4,7 @@ package node
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -89,7 +90,7 @@ func (m *Machine) chunk(at int, c *wire.Chunk, bytes int, now time.Time) {
 		return // of an earlier epoch: refused
 	}
 	if err := m.take(s, c, bytes); err != nil {
-		m.whole = true
+		m.whole = !errors.Is(err, errBackward)
 		m.failSync(err, now)
 		return
 	}
@@ -151,7 +152,10 @@ func (m *Machine) take(s *syncing, c *wire.Chunk, frameBytes int) error {
 
 func (m *Machine) begin(s *syncing, c *wire.Chunk) error {
 	s.from, s.revision, s.heads = c.From, c.Revision, c.Heads
-	if m.have && m.visibleEpoch == s.epoch && c.Revision < m.visible.Revision() {
+	// Only a primary of a later epoch takes a copy back, which has been told of it: a standby that looks for its primary may be of the
+	// later epoch too, and lack what it had not caught up with.
+	takesBack := m.visibleEpoch != s.epoch && s.asked != 0 && m.links[m.followed].welcome.Role == wire.RolePrimary
+	if m.have && c.Revision < m.visible.Revision() && !takesBack {
 		return fmt.Errorf("%w: at revision %d, not %d", errBackward, c.Revision, m.visible.Revision())
 	}
 	for _, head := range c.Heads {
