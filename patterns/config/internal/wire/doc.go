@@ -135,7 +135,8 @@
 // keys in each tree. Chunk 0 has the heads of all those trees. The node applies nothing before the last chunk, and then nothing
 // unless all heads are as promised. Read is answered alike, with the entries under a prefix at one revision, and with the heads of the trees
 // that it covers as a whole. A Sync from above what the authority knows to be acknowledged, but has, is answered by CodeBusy: it
-// will know soon, and a copy does not go back.
+// will know soon, and a copy does not go back. A node refuses chunks of a revision below its own, and tells its revision when it asks
+// again; only from the primary of a later epoch, which has been told it, does it take them: an operator gave up what was above.
 //
 // The authority sends up to ChunksAhead chunks by itself, fewer if values are large; each More lets it send up to so many further
 // ones, at least one. Cancel ends it. Chunks of an ID that the client does not wait for are ignored; one that is missing (its number
