@@ -98,7 +98,7 @@ type member struct {
 	attached bool
 	told     zmtp.Peer // what it said in its handshake
 	topics   int       // bytes of its subscriptions
-	leaving  bool      // Disconnect: nothing new goes there
+	leaving  bool      // from Disconnect or Close on: nothing new goes there
 	gone     bool
 	left     bool // inproc: the other socket has ended the pipe
 

@@ -92,6 +92,7 @@ func (b *base) part(members []*member) error {
 	b.out.lock()
 	b.wide.end()
 	for _, m := range members {
+		m.leaving = true
 		flush(m.end.Out)
 	}
 	b.out.unlock()

@@ -58,13 +58,14 @@ func (p *publishing) attach(m *member) error {
 func (p *publishing) detach(m *member) { p.base.out.post(letter{subject: letterSweep, member: m}) }
 
 func (p *publishing) ended(m *member) {
+	p.fanout.Shun(m.end)
 	p.stalled = slices.DeleteFunc(p.stalled, func(e *pipe.End) bool { return e == m.end })
 	p.base.out.post(letter{subject: letterSweep, member: m})
 }
 
 // sweep forgets the topics of a peer that has left (RFC 29, XPUB: the application sees them cancelled).
 func (p *publishing) sweep(m *member) {
-	if m.attached && !m.gone {
+	if m.attached && !m.gone && !m.leaving {
 		return // it is back, and says anew what it wants
 	}
 	if !p.forget(m) {
@@ -214,7 +215,7 @@ func (p *publishing) obey(m *member, encoded []byte) {
 }
 
 func (p *publishing) subscribe(m *member, topic []byte) {
-	if !m.attached {
+	if !m.attached || m.leaving {
 		return
 	}
 	o := &p.base.options

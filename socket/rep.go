@@ -95,7 +95,7 @@ func (p *replying) choose(to *plan, _ []byte, n int) error {
 	}
 	to.head = p.replied
 	switch {
-	case m.gone || !m.attached:
+	case m.gone || m.leaving || !m.attached:
 		p.base.counts.drop(DropAskerGone, 1)
 	case !m.end.Out.Room(n + len(to.head)):
 		p.base.counts.drop(DropFull, 1)

@@ -90,6 +90,64 @@ func TestLingerWithAPeerThatStopsReading(t *testing.T) {
 	})
 }
 
+// A peer that is taken leave of gets what was queued and nothing more, whatever it asks for meanwhile.
+func TestNothingNewAfterDisconnect(t *testing.T) {
+	for _, kind := range []string{"PUB", "XPUB", "REP"} {
+		t.Run(kind, func(t *testing.T) {
+			virtually(t, simnet.Config{Buffer: 1000}, func(t *testing.T, v *village) {
+				s, _ := wireNew(kind, v.options(socket.Options{Linger: time.Minute}))
+				p := v.listen("a")
+				s.Connect("sim://a")
+				r := p.accept()
+				const count = 100
+				asks := kind == "REP"
+				if asks {
+					r.Handshake("REQ")
+					for range count + 1 {
+						r.Send(nil, []byte("?"))
+					}
+				} else {
+					r.Handshake("SUB")
+					r.Command("SUBSCRIBE", []byte("0"))
+				}
+				synctest.Wait()
+				send := func(i int) {
+					if asks {
+						wireRecv(t, s, "?")
+					}
+					wireSend(t, s, fmt.Sprintf("%098d", i))
+				}
+				for i := range count {
+					send(i)
+				}
+				left := make(chan error, 1)
+				go func() { left <- s.(interface{ Disconnect(string) error }).Disconnect("sim://a") }()
+				synctest.Wait()
+				if !asks {
+					r.Command("SUBSCRIBE", nil)
+					synctest.Wait()
+				}
+				send(count)
+				for i := range count {
+					if got := r.ReadMessage(); string(got[len(got)-1]) != fmt.Sprintf("%098d", i) {
+						t.Fatalf("message %d: %q", i, got)
+					}
+				}
+				if rest := r.ExpectClosed(); len(rest) > 0 {
+					t.Errorf("after that came %.200q", rest)
+				}
+				if err := <-left; err != nil {
+					t.Error(err)
+				}
+				if n := s.Stats().Dropped[socket.DropAskerGone]; asks && n != 1 {
+					t.Errorf("%d replies were dropped, want 1", n)
+				}
+				s.Close()
+			})
+		})
+	}
+}
+
 // What is queued goes out to a peer that comes, or goes on, within linger; Close returns then.
 func TestLingerHandsOver(t *testing.T) {
 	for name, linger := range map[string]time.Duration{"finite": 2 * time.Hour, "for ever": socket.LingerForever} {

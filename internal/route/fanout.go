@@ -3,6 +3,8 @@
 package route
 
 import (
+	"math"
+
 	"github.com/zwire-mq/zwire/internal/pipe"
 	"github.com/zwire-mq/zwire/internal/subtrie"
 )
@@ -29,6 +31,9 @@ func (f *Fanout) Same(frame []byte) bool {
 	return f.known && len(frame) >= n && string(frame[:n]) == string(f.begins) && f.changes == f.Topics.Changes()
 }
 
+// Shun keeps e out of what Match returns from now on, also while some of its topics are still there.
+func (f *Fanout) Shun(e *pipe.End) { e.Mark, f.known = math.MaxUint64, false }
+
 // Match returns the ends that want a message that begins with frame, each once. The slice is valid until the next Match.
 func (f *Fanout) Match(frame []byte) []*pipe.End {
 	f.mark++
@@ -40,7 +45,7 @@ func (f *Fanout) Match(frame []byte) []*pipe.End {
 	}
 	once := f.matches[:0]
 	for _, e := range f.matches {
-		if e.Mark != f.mark {
+		if e.Mark < f.mark {
 			e.Mark = f.mark
 			once = append(once, e)
 		}

@@ -420,6 +420,26 @@ func TestByIdentity(t *testing.T) {
 	}
 }
 
+// Who is shunned gets nothing more, whatever topics it still has, or is given.
+func TestFanoutShuns(t *testing.T) {
+	ends := new(party).newEnds(2, 0)
+	var f Fanout
+	for _, e := range ends {
+		f.Topics.Add([]byte("a"), e)
+	}
+	f.Match([]byte("ab"))
+	f.Shun(ends[0])
+	if f.Same([]byte("ab")) {
+		t.Error("the same as before")
+	}
+	f.Topics.Add(nil, ends[0])
+	for range 3 {
+		if got := f.Match([]byte("ab")); len(got) != 1 || got[0] != ends[1] {
+			t.Errorf("%d ends want it", len(got))
+		}
+	}
+}
+
 // A frame is the same to all topics only if it begins like the last one as far as they look, and none has come or gone.
 func TestFanoutKnowsTheSame(t *testing.T) {
 	p := new(party)

@@ -95,9 +95,7 @@ func (s *Session) lost(l *link, reason error) {
 	if l.opened && time.Since(l.openedAt) >= s.config.ReconnectMax {
 		s.attempts = 0
 	}
-	if closing {
-		final = final || s.empty()
-	}
+	final = final || closing && !over && s.empty()
 	if !over && final {
 		s.over, s.state, over = true, Over, true
 		if s.timer != nil {
