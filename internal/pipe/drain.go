@@ -18,7 +18,7 @@ func (q *Queue) Waiting() (messages int) {
 	for s := q.head; s != nil; s = s.next.Load() {
 		messages += markMessages(s.mark.Load())
 	}
-	return messages - int(q.seen) - q.pops
+	return messages - int(q.seen) - int(q.pops)
 }
 
 // step leaves the segment at head, which is drained, for the next one. It reports whether there was one.

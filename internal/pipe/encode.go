@@ -7,15 +7,46 @@ import "github.com/zwire-mq/zwire/internal/wire"
 // Encoder writes messages one behind the other into chunks, which start small and grow under load. The zero value is
 // ready. It is for one goroutine at a time.
 type Encoder struct {
-	chunk *Chunk
-	fill  int // bytes of chunk in use
-	size  int // of the next chunk
+	chunk   *Chunk
+	fill    int    // bytes of chunk in use
+	size    int32  // of the next chunk
+	drafted int32  // the last bytes in use that stand in draft and not yet in chunk
+	draft   *Chunk // nil: nothing is drafted
+}
+
+// What is written to a chunk that a drainer on another core has read waits for each line to come back from there, and the
+// next locked instruction waits for all of them. So small messages that are held back are written to a draft, memory that
+// stays with this core, and are copied in one go when they are published, which has many lines under way at a time.
+
+// beginDraft has AppendSmall write to a draft.
+func (e *Encoder) beginDraft() {
+	if e.draft == nil {
+		e.draft = NewChunk(holdBytes)
+	}
+}
+
+// endDraft ends that, and keeps no memory for it.
+func (e *Encoder) endDraft() {
+	if e.draft != nil {
+		e.settle()
+		e.draft.Release()
+		e.draft = nil
+	}
+}
+
+// settle puts what is drafted in its place.
+func (e *Encoder) settle() {
+	if n := int(e.drafted); n > 0 {
+		copy(e.chunk.Buf[e.fill-n:e.fill], e.draft.Buf[:n])
+		e.drafted = 0
+	}
 }
 
 // Encode writes head, which is whole frames, and frames, the last of which ends the message. behind is asked, when a new
 // chunk is needed, whether it should be larger than the last. What it returns stays valid as long as the caller retains
 // the chunk, or until the next call.
 func (e *Encoder) Encode(head []byte, frames [][]byte, behind func() bool) (c *Chunk, from, to int) {
+	e.settle()
 	if len(head) == 0 && len(frames) == 1 && len(frames[0]) <= wire.ShortBodyMax && e.chunk != nil {
 		body := frames[0]
 		if b := e.chunk.Buf[e.fill:]; len(b) >= len(body)+2 { // the common case, once more without detours
@@ -45,7 +76,7 @@ func (e *Encoder) next(n int, grow bool) {
 		e.size = min(e.size*chunkGrowth, ChunkBytes)
 	}
 	e.size = max(e.size, chunkBytesMin)
-	e.chunk, e.fill = NewChunk(max(e.size, n)), 0
+	e.chunk, e.fill = NewChunk(max(int(e.size), n)), 0
 }
 
 // Trim lets go of the chunk and begins with a smaller one next time.

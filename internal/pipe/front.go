@@ -39,7 +39,7 @@ func (q *Queue) look() bool {
 func (q *Queue) Pop(n int) {
 	q.off += n
 	q.pops++
-	if q.pops >= q.popsMost || q.off >= q.offMost || q.starved.Load() {
+	if int(q.pops) >= q.popsMost || q.off >= q.offMost || q.starved.Load() {
 		q.count()
 		if q.unreturned >= q.returnEvery() || q.unreturnedBytes >= ByteMark/2 || q.starved.Load() && q.satisfies() {
 			q.giveBack()
@@ -55,10 +55,10 @@ func (q *Queue) count() {
 	}
 	bytes := q.off - q.base
 	q.base = q.off
-	q.seen += int32(q.pops)
+	q.seen += q.pops
 	q.consumed += int64(q.pops)
 	q.consumedBytes += int64(bytes)
-	q.unreturned += q.pops
+	q.unreturned += int(q.pops)
 	q.unreturnedBytes += bytes
 	q.pops = 0
 }

@@ -117,7 +117,7 @@ func (s *scene) fingerprint() []byte {
 	b := s.state[:0]
 	for _, n := range []int{
 		int(q.state.Load()), int(q.sent), int(q.sentBytes), int(q.granted), int(q.wantMessages), int(q.wantBytes),
-		int(q.returned.Load()), int(q.returnedBytes.Load()), q.off, len(q.front), q.base, int(q.seen), q.pops, q.popsMost, q.offMost, int(q.consumed),
+		int(q.returned.Load()), int(q.returnedBytes.Load()), q.off, len(q.front), q.base, int(q.seen), int(q.pops), q.popsMost, q.offMost, int(q.consumed),
 		int(q.consumedBytes), q.unreturned, len(s.sent), len(s.delivered), s.lost, len(s.gathered), len(s.stream), s.breaks,
 		s.discards, s.empty,
 	} {

@@ -22,15 +22,18 @@ const (
 	ByteMark = 512 << 10
 
 	// holdMessages and holdBytes bound what a writer holds back while a drainer is at work or on its way, and holdAfter is
-	// how many messages in a row must have found one before; holdRest more, when that turned out to be no burst.
-	holdMessages = 64
-	holdBytes    = 16 << 10
-	holdAfter    = 16
-	holdRest     = 1000
+	// how many messages in a row must have found one before; up to holdRest more, when that turned out to be no burst: fewer
+	// were held back than holdAfter messages and holdAfterBytes.
+	holdMessages   = 64
+	holdBytes      = 16 << 10
+	holdAfter      = 16
+	holdAfterBytes = 2 << 10
+	holdRest       = 1000
 
-	// awaitLooks is how often a drainer looks for what a writer holds back before it asks: some 2 µs, in which a writer at
-	// full speed fills holdMessages.
-	awaitLooks = 2000
+	// awaitLooks is how often a drainer looks for what a writer holds back before it asks: some 5 µs, in which a writer at
+	// full speed fills holdMessages or holdBytes. awaitHalvings bounds how often that is halved after waiting in vain.
+	awaitLooks    = 5000
+	awaitHalvings = 5
 
 	// gatherPieces and gatherBytes bound one write: the kernel takes 1024 pieces, and more than 256 KiB wins nothing.
 	gatherPieces = 64

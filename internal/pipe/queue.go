@@ -100,16 +100,17 @@ type Queue struct {
 	tailMark     uint64  // tail's mark as last written
 	encoder      Encoder // of Append
 	heldFrom     int     // messages in encoder's chunk from there on that are not published yet
-	held         int32   // so many
-	burst        int16   // appends in a row that found a drainer at work or on its way
+	held         int16   // so many
+	burst        int16   // appends in a row that found a drainer at work or on its way, or less than zero: some do not count
+	rest         int16   // that did not count last time
 	promised     bool    // holding is set, for Append
 	engaged      bool    // holding is set, for Engage
 	sent         int64
 	sentBytes    int64
 	granted      int64 // returned as of the last look
 	grantedBytes int64
-	room         int // messages and bytes that AppendSmall may queue without another look at the limits
-	roomBytes    int
+	room         int32 // messages and bytes that AppendSmall may queue without another look at the limits
+	roomBytes    int32
 	wantMessages int64 // revive when returned has reached both; written while starved is false
 	wantBytes    int64
 
@@ -125,7 +126,8 @@ type Queue struct {
 	head            *segment
 	off             int    // position in head
 	front           []byte // head's chunk up to the end of what Front has seen
-	pops            int    // messages popped that are not counted yet: they stand between base and off
+	pops            int32  // messages popped that are not counted yet: they stand between base and off
+	fruitless       int32  // times in a row that Await waited in vain, as far as they count
 	popsMost        int    // from so many, or from this offset on, Pop looks whether credit is due
 	offMost         int
 	base            int      // a message boundary in head at or before off; everything before it is counted
@@ -274,7 +276,11 @@ func (q *Queue) Append(head []byte, frames [][]byte) {
 	q.held++
 	q.sent++
 	q.sentBytes += int64(to - from)
-	if q.held >= holdMessages || to-q.heldFrom >= holdBytes || !q.hold() {
+	switch full := q.held >= holdMessages || to-q.heldFrom >= holdBytes; {
+	case full:
+		q.rest = 0
+		q.Flush()
+	case !q.hold():
 		q.Flush()
 	}
 }
@@ -283,11 +289,7 @@ func (q *Queue) Append(head []byte, frames [][]byte) {
 // (Yield), if it finds holding set; so after setting it we look once more whether it is still there.
 func (q *Queue) hold() bool {
 	if q.State() <= Idle {
-		q.burst = 0
-		if q.promised {
-			q.promised = false
-			q.holding.Store(false)
-		}
+		q.withdraw(0)
 		return false
 	}
 	if q.promised {
@@ -297,8 +299,22 @@ func (q *Queue) hold() bool {
 		return false
 	}
 	q.promised = true
+	if q.Far != nil {
+		q.encoder.beginDraft()
+	}
 	q.holding.Store(true)
 	return q.State() > Idle
+}
+
+// withdraw has Append hold nothing back until it has found a drainer at work as often as a burst begins with, not counting
+// the first rest times.
+func (q *Queue) withdraw(rest int16) {
+	q.burst = -rest
+	if q.promised {
+		q.promised = false
+		q.encoder.endDraft()
+		q.holding.Store(false)
+	}
 }
 
 // Engage has the drainer ask before it sleeps, see Holder, for what a writer that uses Publish holds back itself, until
@@ -311,7 +327,8 @@ func (q *Queue) Engage() bool {
 
 // Disengage takes Engage back.
 func (q *Queue) Disengage() {
-	q.engaged, q.promised, q.burst = false, false, 0
+	q.engaged = false
+	q.withdraw(0)
 	q.holding.Store(false)
 }
 
@@ -325,17 +342,18 @@ func (q *Queue) Flush() bool {
 	}
 	n := int(q.held)
 	q.held = 0
+	q.encoder.settle()
 	q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)
 	return true
 }
 
 // Asked is Flush for a drainer that has nothing left. If little was held back there was no burst, but somebody who takes
-// turns with the drainer: it takes many more messages until one is held back again.
+// turns with the drainer: it takes more messages until one is held back again, twice as many each time, unless as many were
+// held back as may be.
 func (q *Queue) Asked() bool {
-	if q.promised && q.held < holdAfter {
-		q.promised = false
-		q.burst = -holdRest
-		q.holding.Store(false)
+	if q.promised && q.held < holdAfter && q.encoder.fill-q.heldFrom < holdAfterBytes {
+		q.rest = min(2*q.rest+holdAfter, holdRest)
+		q.withdraw(q.rest)
 	}
 	return q.Flush()
 }

@@ -434,6 +434,73 @@ func TestEncoderGrowsAndShrinks(t *testing.T) {
 	}
 }
 
+// Who is asked for little, again and again, holds nothing back for longer each time, up to a bound; who fills what may be held
+// back begins anew. Between two sockets that is drafted, and comes out as if it were not; without a burst there is no draft.
+func TestHeldBack(t *testing.T) {
+	q, _ := newWatched(Limits{})
+	q.Far = new(End)
+	q.Set(Draining)
+	var sent []byte
+	send := func(size int) (held bool) {
+		b := body(len(sent), size)
+		if !q.AppendSmall(b) {
+			q.Append(nil, [][]byte{b})
+			q.Quicken(0)
+		}
+		sent = append(sent, onWire(b)...)
+		return q.held > 0
+	}
+	restBefore := func() (messages int) {
+		for !send(10) {
+			messages++
+		}
+		return messages
+	}
+	same := func(when string) {
+		t.Helper()
+		if q.Flush(); !bytes.Equal(written(q), sent) {
+			t.Errorf("%s: what comes out is not what went in", when)
+		}
+		sent = nil
+	}
+	want := holdAfter - 1 // until a burst begins
+	for round := range 12 {
+		if got := restBefore(); got != want {
+			t.Errorf("round %d: %d messages before one was held back, want %d", round, got, want)
+		}
+		for range 3 {
+			send(10)
+		}
+		if q.encoder.draft == nil || q.encoder.drafted == 0 {
+			t.Error("nothing is drafted")
+		}
+		if !q.Asked() || q.encoder.draft != nil || q.holding.Load() {
+			t.Error("little was held back, and it goes on")
+		}
+		want = min(2*(want-holdAfter+1)+holdAfter, holdRest) + holdAfter - 1
+	}
+	same("little")
+	restBefore()
+	for send(10) {
+	}
+	q.Asked()
+	if got := restBefore(); got != holdAfter+holdAfter-1 {
+		t.Errorf("after a burst, %d messages before one was held back", got)
+	}
+	for range 3 {
+		send(holdAfterBytes / 3)
+	}
+	if q.Asked(); !send(10) || q.encoder.draft == nil {
+		t.Error("much was held back, in few messages, and it ends")
+	}
+	same("much")
+	q.Set(Idle)
+	if send(10) || q.encoder.draft != nil {
+		t.Error("nobody drains, and it goes on")
+	}
+	same("at the end")
+}
+
 func always() bool { return true }
 
 func TestSteal(t *testing.T) {

@@ -19,7 +19,8 @@ const SmallBodyMax = 2000
 // Quicken says that the limits are those of byteMark and lets AppendSmall use what is left of them; until the next Fits.
 // The writer calls it after Append.
 func (q *Queue) Quicken(byteMark int) {
-	q.room, q.roomBytes = q.left(byteMark)
+	messages, bytes := q.left(byteMark)
+	q.room, q.roomBytes = int32(min(messages, math.MaxInt32)), int32(min(bytes, math.MaxInt32))
 }
 
 // Left returns how many messages and bytes have room, if not more. byteMark is that of Fits.
@@ -50,18 +51,23 @@ func (q *Queue) AppendSmall(body []byte) bool {
 		n = len(body) + wire.HeaderBytesMax
 	}
 	at := q.encoder.fill
-	if q.held == 0 || q.held >= holdMessages-1 || q.room <= 0 || q.roomBytes < n ||
+	if q.held == 0 || q.held >= holdMessages-1 || q.room <= 0 || int(q.roomBytes) < n ||
 		at+n-q.heldFrom >= holdBytes || at+n > len(q.encoder.chunk.Buf) {
 		return false
 	}
 	b := q.encoder.chunk.Buf[at : at+n]
+	if draft := q.encoder.draft; draft != nil {
+		drafted := int(q.encoder.drafted) // no more than is held back
+		b = draft.Buf[drafted : drafted+n]
+		q.encoder.drafted += int32(n)
+	}
 	copy(b[wire.PutHeader(b, 0, len(body)):], body)
 	q.encoder.fill = at + n
 	q.held++
 	q.sent++
 	q.sentBytes += int64(n)
 	q.room--
-	q.roomBytes -= n
+	q.roomBytes -= int32(n)
 	return true
 }
 
@@ -70,7 +76,7 @@ func (q *Queue) AppendSmall(body []byte) bool {
 // a Debtor, whose Repay sets popsMost and offMost anew.
 func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
 	b := q.front[min(q.off, len(q.front)):]
-	if len(b) < 2 || q.pops+1 >= q.popsMost || q.off >= q.offMost {
+	if len(b) < 2 || int(q.pops)+1 >= q.popsMost || q.off >= q.offMost {
 		return 0, false
 	}
 	head := wire.HeaderBytesMin
@@ -92,14 +98,18 @@ func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
 }
 
 // Await is called by a drainer that found Front empty, before it settles. A writer in the middle of a burst publishes soon;
-// to look for that costs less than to ask for it, and much less than to sleep. It reports whether more is there.
+// to look for that costs less than to ask for it, and much less than to sleep. After each time in vain it looks for half as
+// long, until something comes. It reports whether more is there.
 func (q *Queue) Await() bool {
-	if q.holding.Load() {
-		for range awaitLooks {
-			if q.Pending() {
-				return true
-			}
+	if !q.holding.Load() {
+		return false
+	}
+	for range awaitLooks >> q.fruitless {
+		if q.Pending() {
+			q.fruitless = 0
+			return true
 		}
 	}
+	q.fruitless = min(q.fruitless+1, awaitHalvings)
 	return false
 }
