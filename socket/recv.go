@@ -68,7 +68,10 @@ func (b *base) recv(ctx context.Context, msg *Message, wait bool) error {
 	if b.in.mailed.Load() {
 		b.in.read()
 	} else if len(b.recvWaiters) == 0 && !b.closed.Load() && b.fetchSmall(msg) {
-		b.in.unlock()
+		b.in.mu.Unlock() // as unlock does, without a call
+		if b.in.mailed.Load() {
+			b.in.attend()
+		}
 		return nil
 	}
 	return b.recvLong(ctx, msg, wait)

@@ -67,7 +67,10 @@ func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 		// In a burst the next message goes where the last one went, and nothing is new but its bytes.
 		b.sent++
 		turnOver := b.crowd > 0 && b.sent%turnMessages == 0
-		b.out.unlock()
+		b.out.mu.Unlock() // as unlock does, without a call
+		if b.out.mailed.Load() {
+			b.out.attend()
+		}
 		if turnOver {
 			b.giveTurn()
 		}

@@ -52,10 +52,17 @@ func (t *turn) lock() {
 	}
 }
 
-// unlock gives the turn up, and does what has been posted meanwhile unless another has taken over. Whoever comes by does
-// not do it for ever: after some rounds a goroutine takes over.
+// unlock gives the turn up, and does what has been posted meanwhile unless another has taken over.
 func (t *turn) unlock() {
 	t.mu.Unlock()
+	if t.mailed.Load() {
+		t.attend()
+	}
+}
+
+// attend does what has been posted, unless another has the turn. Whoever comes by does not do it for ever: after some rounds
+// a goroutine takes over.
+func (t *turn) attend() {
 	for round := 0; t.mailed.Load() && t.mu.TryLock(); round++ {
 		if round == roundsMax {
 			go t.serve()

@@ -59,6 +59,30 @@ func TestRoomDoesNotAskForRevive(t *testing.T) {
 	}
 }
 
+// What took the short way counts like the rest, and takes no more than there is room for.
+func TestSmallOnesCount(t *testing.T) {
+	const limit = 40
+	for name, has := range map[string]func(q *Queue) bool{
+		"Room": func(q *Queue) bool { return q.Room(3) },
+		"Fits": func(q *Queue) bool { return q.Fits(3, 0) },
+		"Queued": func(q *Queue) bool {
+			messages, bytes := q.Queued()
+			return messages != limit || bytes != 3*limit
+		},
+	} {
+		q, _ := newWatched(Limits{Messages: limit})
+		sent := 0
+		for ; q.held == 0; sent++ {
+			q.Append(nil, [][]byte{{1}})
+		}
+		for q.Quicken(0); q.AppendSmall([]byte{1}); sent++ {
+		}
+		if sent != limit || has(q) {
+			t.Errorf("%s: %d messages, want %d, and no room behind them", name, sent, limit)
+		}
+	}
+}
+
 func TestNewLimits(t *testing.T) {
 	q, _ := newWatched(Limits{Messages: 1})
 	q.Append(nil, [][]byte{{1}})

@@ -10,43 +10,55 @@ type Encoder struct {
 	chunk   *Chunk
 	fill    int    // bytes of chunk in use
 	size    int32  // of the next chunk
-	drafted int32  // the last bytes in use that stand in draft and not yet in chunk
-	draft   *Chunk // nil: nothing is drafted
+	drafted int32  // bytes of draft in use: they go behind fill, or stand there
+	draft   []byte // where small messages are written, until they are taken in
+	memory  *Chunk // of draft; nil: it is a part of chunk
 }
 
 // What is written to a chunk that a drainer on another core has read waits for each line to come back from there, and the
 // next locked instruction waits for all of them. So small messages that are held back are written to a draft, memory that
 // stays with this core, and are copied in one go when they are published, which has many lines under way at a time.
 
-// beginDraft has AppendSmall write to a draft.
-func (e *Encoder) beginDraft() {
-	if e.draft == nil {
-		e.draft = NewChunk(holdBytes)
+// setApart has drafts begin in memory of their own.
+func (e *Encoder) setApart() {
+	if e.memory == nil {
+		e.memory = NewChunk(holdBytes)
 	}
 }
 
-// endDraft ends that, and keeps no memory for it.
-func (e *Encoder) endDraft() {
-	if e.draft != nil {
-		e.settle()
-		e.draft.Release()
-		e.draft = nil
+// reunite ends that, and keeps no memory for it. Nothing is drafted.
+func (e *Encoder) reunite() {
+	if e.memory != nil {
+		e.memory.Release()
+		e.memory = nil
 	}
 }
 
-// settle puts what is drafted in its place.
-func (e *Encoder) settle() {
-	if n := int(e.drafted); n > 0 {
-		copy(e.chunk.Buf[e.fill-n:e.fill], e.draft.Buf[:n])
-		e.drafted = 0
+// beginDraft lets up to n bytes be drafted.
+func (e *Encoder) beginDraft(n int) {
+	e.draft = e.chunk.Buf[e.fill:]
+	n = min(n, len(e.draft))
+	if e.memory != nil {
+		e.draft = e.memory.Buf
 	}
+	e.draft = e.draft[:min(n, len(e.draft))]
+}
+
+// endDraft takes in what has been drafted, and returns how many bytes that are.
+func (e *Encoder) endDraft() int {
+	n := int(e.drafted)
+	if e.memory != nil {
+		copy(e.chunk.Buf[e.fill:e.fill+n], e.draft[:n])
+	}
+	e.fill += n
+	e.draft, e.drafted = nil, 0
+	return n
 }
 
 // Encode writes head, which is whole frames, and frames, the last of which ends the message. behind is asked, when a new
 // chunk is needed, whether it should be larger than the last. What it returns stays valid as long as the caller retains
 // the chunk, or until the next call.
 func (e *Encoder) Encode(head []byte, frames [][]byte, behind func() bool) (c *Chunk, from, to int) {
-	e.settle()
 	if len(head) == 0 && len(frames) == 1 && len(frames[0]) <= wire.ShortBodyMax && e.chunk != nil {
 		body := frames[0]
 		if b := e.chunk.Buf[e.fill:]; len(b) >= len(body)+2 { // the common case, once more without detours

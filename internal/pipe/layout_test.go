@@ -20,8 +20,8 @@ func TestQueueLines(t *testing.T) {
 	const size = unsafe.Sizeof(q)
 	for name, part := range map[string][2]uintptr{ // to where it begins and ends
 		"limits":  {unsafe.Offsetof(q.limitMessages), unsafe.Offsetof(q.Far) + unsafe.Sizeof(q.Far)},
-		"writer":  {unsafe.Offsetof(q.tail), unsafe.Offsetof(q.wantBytes) + unsafe.Sizeof(q.wantBytes)},
-		"both":    {unsafe.Offsetof(q.state), unsafe.Offsetof(q.returnedBytes) + unsafe.Sizeof(q.returnedBytes)},
+		"writer":  {unsafe.Offsetof(q.tail), unsafe.Offsetof(q.grantedBytes) + unsafe.Sizeof(q.grantedBytes)},
+		"both":    {unsafe.Offsetof(q.state), unsafe.Offsetof(q.wantBytes) + unsafe.Sizeof(q.wantBytes)},
 		"drainer": {unsafe.Offsetof(q.head), size},
 	} {
 		if begin, end := part[0], part[1]; begin%cacheLine != 0 || end-begin > cacheLine {

@@ -100,19 +100,16 @@ type Queue struct {
 	tailMark     uint64  // tail's mark as last written
 	encoder      Encoder // of Append
 	heldFrom     int     // messages in encoder's chunk from there on that are not published yet
-	held         int16   // so many
+	held         int8    // so many, those that AppendSmall has written lately not counted
+	few          int8    // they are so many; see shut
+	fewMost      int8    // and may be so many
+	promised     bool    // holding is set, for Append
 	burst        int16   // appends in a row that found a drainer at work or on its way, or less than zero: some do not count
 	rest         int16   // that did not count last time
-	promised     bool    // holding is set, for Append
-	engaged      bool    // holding is set, for Engage
-	sent         int64
+	sent         int64   // without few
 	sentBytes    int64
 	granted      int64 // returned as of the last look
 	grantedBytes int64
-	room         int32 // messages and bytes that AppendSmall may queue without another look at the limits
-	roomBytes    int32
-	wantMessages int64 // revive when returned has reached both; written while starved is false
-	wantBytes    int64
 
 	state   atomic.Uint32
 	starved atomic.Bool // the writer met a full queue and wants Revive
@@ -120,7 +117,9 @@ type Queue struct {
 
 	returned      atomic.Int64 // messages whose credit is back; drainer
 	returnedBytes atomic.Int64
-	_             [cacheLine - 32]byte
+	wantMessages  int64 // revive when returned has reached both; written while starved is false
+	wantBytes     int64
+	_             [cacheLine - 48]byte
 
 	// Drainer.
 	head            *segment
@@ -191,11 +190,13 @@ func (q *Queue) Yield() bool {
 
 // Queued returns messages and bytes that are in the queue, at most. The writer may call it.
 func (q *Queue) Queued() (messages, bytes int) {
-	return int(q.sent - q.returned.Load()), int(q.sentBytes - q.returnedBytes.Load())
+	messages, bytes = int(q.few), int(q.encoder.drafted)
+	return messages + int(q.sent-q.returned.Load()), bytes + int(q.sentBytes-q.returnedBytes.Load())
 }
 
 // Room reports whether the queue has room for one more message of n bytes, and does not ask for Revive if not.
 func (q *Queue) Room(n int) bool {
+	q.shut()
 	if q.fits(n, 0) {
 		return true
 	}
@@ -206,7 +207,7 @@ func (q *Queue) Room(n int) bool {
 // Fits reports whether the queue has room for one more message of n bytes. byteMark is a lower bound on bytes for a
 // writer that can wait, or 0. A queue that is empty takes any message.
 func (q *Queue) Fits(n, byteMark int) bool {
-	q.room = 0
+	q.shut()
 	if q.fits(n, byteMark) {
 		return true
 	}
@@ -269,6 +270,7 @@ func (q *Queue) fits(n, byteMark int) bool {
 // It does not look at the limits. While a drainer is at work or on its way it publishes several messages at a time, which
 // saves an atomic operation per message and the way of a cache line to the drainer and back; see hold.
 func (q *Queue) Append(head []byte, frames [][]byte) {
+	q.shut()
 	_, from, to := q.encoder.Encode(head, frames, q.behind)
 	if q.held == 0 {
 		q.heldFrom = from
@@ -300,7 +302,7 @@ func (q *Queue) hold() bool {
 	}
 	q.promised = true
 	if q.Far != nil {
-		q.encoder.beginDraft()
+		q.encoder.setApart()
 	}
 	q.holding.Store(true)
 	return q.State() > Idle
@@ -312,7 +314,7 @@ func (q *Queue) withdraw(rest int16) {
 	q.burst = -rest
 	if q.promised {
 		q.promised = false
-		q.encoder.endDraft()
+		q.encoder.reunite()
 		q.holding.Store(false)
 	}
 }
@@ -320,14 +322,12 @@ func (q *Queue) withdraw(rest int16) {
 // Engage has the drainer ask before it sleeps, see Holder, for what a writer that uses Publish holds back itself, until
 // Disengage. It reports whether a drainer is at work or on its way. Meanwhile the writer must not Append.
 func (q *Queue) Engage() bool {
-	q.engaged = true
 	q.holding.Store(true)
 	return q.State() > Idle
 }
 
 // Disengage takes Engage back.
 func (q *Queue) Disengage() {
-	q.engaged = false
 	q.withdraw(0)
 	q.holding.Store(false)
 }
@@ -337,12 +337,12 @@ func (q *Queue) Bursting() bool { return q.holding.Load() }
 
 // Flush publishes what Append has held back. It reports whether there was anything.
 func (q *Queue) Flush() bool {
+	q.shut()
 	if q.held == 0 {
 		return false
 	}
 	n := int(q.held)
 	q.held = 0
-	q.encoder.settle()
 	q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)
 	return true
 }
@@ -351,6 +351,7 @@ func (q *Queue) Flush() bool {
 // turns with the drainer: it takes more messages until one is held back again, twice as many each time, unless as many were
 // held back as may be.
 func (q *Queue) Asked() bool {
+	q.shut()
 	if q.promised && q.held < holdAfter && q.encoder.fill-q.heldFrom < holdAfterBytes {
 		q.rest = min(2*q.rest+holdAfter, holdRest)
 		q.withdraw(q.rest)
@@ -360,6 +361,7 @@ func (q *Queue) Asked() bool {
 
 // AppendWire queues one whole message, or command, that is in wire form already.
 func (q *Queue) AppendWire(message []byte) {
+	q.shut()
 	c, from, to := q.encoder.Encode(message, nil, q.behind)
 	if q.held > 0 {
 		n := int(q.held)

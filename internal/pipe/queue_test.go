@@ -471,10 +471,10 @@ func TestHeldBack(t *testing.T) {
 		for range 3 {
 			send(10)
 		}
-		if q.encoder.draft == nil || q.encoder.drafted == 0 {
+		if q.encoder.memory == nil || q.encoder.drafted == 0 {
 			t.Error("nothing is drafted")
 		}
-		if !q.Asked() || q.encoder.draft != nil || q.holding.Load() {
+		if !q.Asked() || q.encoder.memory != nil || q.holding.Load() {
 			t.Error("little was held back, and it goes on")
 		}
 		want = min(2*(want-holdAfter+1)+holdAfter, holdRest) + holdAfter - 1
@@ -490,12 +490,19 @@ func TestHeldBack(t *testing.T) {
 	for range 3 {
 		send(holdAfterBytes / 3)
 	}
-	if q.Asked(); !send(10) || q.encoder.draft == nil {
+	if q.Asked(); !send(10) || q.encoder.memory == nil {
 		t.Error("much was held back, in few messages, and it ends")
 	}
 	same("much")
+	for range 3 {
+		send(10)
+	}
+	wire := onWire(body(1, 20))
+	q.AppendWire(wire)
+	sent = append(sent, wire...)
+	same("a message in wire form behind what is held back")
 	q.Set(Idle)
-	if send(10) || q.encoder.draft != nil {
+	if send(10) || q.encoder.memory != nil {
 		t.Error("nobody drains, and it goes on")
 	}
 	same("at the end")

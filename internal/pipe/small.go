@@ -16,11 +16,29 @@ import (
 // SmallBodyMax is the largest body that may take the short way.
 const SmallBodyMax = 2000
 
-// Quicken says that the limits are those of byteMark and lets AppendSmall use what is left of them; until the next Fits.
-// The writer calls it after Append.
+// Quicken says that the limits are those of byteMark and lets AppendSmall use what is left of them, until anything else is
+// done with the queue. The writer calls it after Append.
 func (q *Queue) Quicken(byteMark int) {
+	if q.held == 0 {
+		return
+	}
 	messages, bytes := q.left(byteMark)
-	q.room, q.roomBytes = int32(min(messages, math.MaxInt32)), int32(min(bytes, math.MaxInt32))
+	messages, bytes = min(messages, holdMessages-1-int(q.held)), min(bytes, holdBytes-1-(q.encoder.fill-q.heldFrom))
+	if messages > 0 && bytes > 0 {
+		q.fewMost = int8(messages)
+		q.encoder.beginDraft(bytes)
+	}
+}
+
+// shut counts what AppendSmall has done, and lets it do no more.
+func (q *Queue) shut() {
+	if q.fewMost == 0 {
+		return
+	}
+	q.held += q.few
+	q.sent += int64(q.few)
+	q.sentBytes += int64(q.encoder.endDraft())
+	q.few, q.fewMost = 0, 0
 }
 
 // Left returns how many messages and bytes have room, if not more. byteMark is that of Fits.
@@ -43,31 +61,24 @@ func (q *Queue) left(byteMark int) (messages, bytes int) {
 	return messages, bytes
 }
 
-// AppendSmall is Fits and Append for a message of one frame, of at most SmallBodyMax, which is held back behind others.
-// Whoever held back the first of them has seen to it that somebody asks; so there is nothing to Claim.
+// AppendSmall is Fits and Append for a message of one frame, of at most SmallBodyMax, which is held back behind others: as
+// many as Quicken found room for. Whoever held back the first of them has seen to it that somebody asks; so there is nothing
+// to Claim.
 func (q *Queue) AppendSmall(body []byte) bool {
 	n := len(body) + wire.HeaderBytesMin
 	if len(body) > wire.ShortBodyMax {
 		n = len(body) + wire.HeaderBytesMax
 	}
-	at := q.encoder.fill
-	if q.held == 0 || q.held >= holdMessages-1 || q.room <= 0 || int(q.roomBytes) < n ||
-		at+n-q.heldFrom >= holdBytes || at+n > len(q.encoder.chunk.Buf) {
+	b := q.encoder.draft
+	at := int(q.encoder.drafted)
+	end := at + n
+	if q.few >= q.fewMost || end > len(b) {
 		return false
 	}
-	b := q.encoder.chunk.Buf[at : at+n]
-	if draft := q.encoder.draft; draft != nil {
-		drafted := int(q.encoder.drafted) // no more than is held back
-		b = draft.Buf[drafted : drafted+n]
-		q.encoder.drafted += int32(n)
-	}
-	copy(b[wire.PutHeader(b, 0, len(body)):], body)
-	q.encoder.fill = at + n
-	q.held++
-	q.sent++
-	q.sentBytes += int64(n)
-	q.room--
-	q.roomBytes -= int32(n)
+	b = b[at:end]
+	put(b[wire.PutHeader(b, 0, len(body)):], body)
+	q.encoder.drafted = int32(end)
+	q.few++
 	return true
 }
 
@@ -75,10 +86,11 @@ func (q *Queue) AppendSmall(body []byte) bool {
 // must be larger, and returns its length. It does not look whether the writer starves: who finds the queue full says so to
 // a Debtor, whose Repay sets popsMost and offMost anew.
 func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
-	b := q.front[min(q.off, len(q.front)):]
-	if len(b) < 2 || int(q.pops)+1 >= q.popsMost || q.off >= q.offMost {
+	off := q.off
+	if off+wire.HeaderBytesMin > len(q.front) || int(q.pops)+1 >= q.popsMost || off >= q.offMost {
 		return 0, false
 	}
+	b := q.front[off:]
 	head := wire.HeaderBytesMin
 	switch {
 	case b[0] == 0:
@@ -91,8 +103,8 @@ func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
 	if n >= len(memory) {
 		return 0, false
 	}
-	copy(memory, b[head:head+n])
-	q.off += head + n
+	put(memory, b[head:head+n])
+	q.off = off + head + n
 	q.pops++
 	return n, true
 }
@@ -112,4 +124,21 @@ func (q *Queue) Await() bool {
 	}
 	q.fruitless = min(q.fruitless+1, awaitHalvings)
 	return false
+}
+
+// wordsMax is the largest body that put moves as two words, which may overlap; wordsMin is the smallest.
+const (
+	wordsMin = 8
+	wordsMax = 16
+)
+
+// put copies src to dst, which is at least as long: bodies of two words, such as prices and counters, without a call.
+func put(dst, src []byte) {
+	if n := len(src); wordsMin <= n && n <= wordsMax && n <= len(dst) {
+		first, last := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[n-wordsMin:])
+		binary.LittleEndian.PutUint64(dst, first)
+		binary.LittleEndian.PutUint64(dst[n-wordsMin:], last)
+		return
+	}
+	copy(dst, src)
 }

@@ -10,7 +10,8 @@ type FairQueue struct {
 	ring  []*pipe.End // a power of two; elsewhere nil
 	first int         // whose turn it is
 	count int
-	run   int // messages popped since a pipe was last found empty
+	run   int         // messages popped since a pipe was last found empty
+	lone  *pipe.Queue // of the only one; nil if there are more, or none
 }
 
 // Add lists e, whose In was posted. It reports whether it was.
@@ -28,7 +29,11 @@ func (f *FairQueue) Add(e *pipe.End) bool {
 // push puts e behind all others.
 func (f *FairQueue) push(e *pipe.End) {
 	f.ring[(f.first+f.count)&(len(f.ring)-1)] = e
-	f.count++
+	if f.count++; f.count > 1 {
+		f.lone = nil
+	} else {
+		f.lone = e.In
+	}
 }
 
 func (f *FairQueue) grow() {
@@ -60,10 +65,10 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 // TakeSmall is Front and Pop in one for a message of one short frame, if only one pipe has any and it is as it was: see
 // pipe.Queue.TakeSmall.
 func (f *FairQueue) TakeSmall(memory []byte) (n int, ok bool) {
-	if f.count != 1 {
+	if f.lone == nil {
 		return 0, false
 	}
-	return f.ring[f.first].In.TakeSmall(memory)
+	return f.lone.TakeSmall(memory)
 }
 
 // Pop drops the message that Front returned, of n bytes, and passes the turn on.
@@ -110,5 +115,10 @@ func soon(q *pipe.Queue) bool {
 func (f *FairQueue) remove() {
 	f.ring[f.first] = nil
 	f.first = (f.first + 1) & (len(f.ring) - 1)
-	f.count--
+	switch f.count--; f.count {
+	case 0:
+		f.lone = nil
+	case 1:
+		f.lone = f.ring[f.first].In
+	}
 }

@@ -132,7 +132,7 @@ func followedInPipe() map[string]string {
 		"*Queue.Engage":      "q.holding.Store(true); q.State()",
 		"*Queue.Disengage":   "q.withdraw(0); q.holding.Store(false)",
 		"*Queue.Asked":       "q.withdraw(q.rest); q.Flush()",
-		"*Queue.Flush":       "q.encoder.settle(); q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)",
+		"*Queue.Flush":       "q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)",
 		"*Queue.Settle":      "q.Repay()",
 		"*Queue.expect":      "q.starved.Load()",
 		"*Queue.Repay":       "q.giveBack()",
