@@ -10,6 +10,7 @@ import (
 	"github.com/zwire-mq/zwire/internal/pipe"
 	"github.com/zwire-mq/zwire/internal/route"
 	"github.com/zwire-mq/zwire/internal/session"
+	"github.com/zwire-mq/zwire/internal/subtrie"
 	"github.com/zwire-mq/zwire/internal/zmtp"
 )
 
@@ -41,6 +42,13 @@ type pattern interface {
 	choose(p *plan, first []byte, n int) error
 }
 
+// shortcut is a pattern that knows a way for most small messages that needs no plan. Its method is called like those of
+// pattern.
+type shortcut interface {
+	// sendSmall sends a message of one frame, or says that it has to go the long way.
+	sendSmall(body []byte) bool
+}
+
 // plan is where a message goes and how it changes on the way.
 type plan struct {
 	how     manner      // the sender wants it
@@ -48,6 +56,7 @@ type plan struct {
 	frames  int         // of the message
 	again   bool        // to the same pipes as the last message, and all of them have room
 	whole   bool        // no pipe was left out because it is full
+	swift   bool        // pipes were asked with Room: messages without head may take the short way
 	marked  int         // lower bound on bytes that the pipes were asked with
 	targets []*pipe.End // none: it is dropped
 	single  [1]*pipe.End
@@ -121,7 +130,8 @@ type base struct {
 	options Options
 	context *Context
 	pattern pattern
-	filter  filter // nil: messages pass as they are
+	filter  filter   // nil: messages pass as they are
+	brief   shortcut // nil: the pattern has none
 	config  session.Config
 
 	smallMost int // the largest body that may take the short way
@@ -146,6 +156,7 @@ type base struct {
 	recvSpares  ioloop.Waiters   // in
 	received    uint64           // in
 	plain       bool             // in: messages pass as they are, whoever sent them
+	wanted      *subtrie.Counts  // in: of SUB, which takes those that begin with one of these topics; else nil
 
 	fair   route.FairQueue // in
 	_      [128]byte

@@ -103,20 +103,32 @@ func TestStressBurstsToMany(t *testing.T) {
 	})
 }
 
+// everything is what that many subscribers to all there is want.
+func everything(subscribers int) (topics [][]string) {
+	for range subscribers {
+		topics = append(topics, []string{""})
+	}
+	return topics
+}
+
 // A burst may end with nothing held back, and then a single message must not be.
 func TestBurstsOfAnyLength(t *testing.T) {
 	play(t, "inproc", func(s *scene) {
-		for n := range 200 {
-			a := newAudience(s, narrow(socket.Unlimited), []string{""}, []string{""})
-			for i := range n {
+		for n := range 400 {
+			a := newAudience(s, narrow(socket.Unlimited), everything(1+n%2)...)
+			for i := range n / 2 {
 				a.publish(fmt.Sprint(i))
 			}
 			a.take()
-			a.nothing(a.subs[0]) // a receiver that finds nothing asks for what is held back
-			a.nothing(a.subs[1])
+			for _, sub := range a.subs {
+				a.nothing(sub) // a receiver that finds nothing asks for what is held back
+			}
 			a.publish("one more")
 			a.take()
-			s.closeAll(a.pub, a.subs[0], a.subs[1])
+			s.closeAll(a.pub)
+			for _, sub := range a.subs {
+				s.closeAll(sub)
+			}
 		}
 	})
 }
@@ -148,25 +160,57 @@ func TestStressBurstsToSome(t *testing.T) {
 
 // What is held back counts: a queue takes exactly as many messages as it may.
 func TestBurstsAndHighWaterMark(t *testing.T) {
-	play(t, "inproc", func(s *scene) {
-		a := newAudience(s, narrow(150), []string{""}, []string{""}, []string{""})
-		for i := range 1000 {
-			a.send(a.pub, fmt.Sprint(i))
-		}
-		if dropped := a.pub.Stats().Dropped[socket.DropFull]; dropped != 3*700 {
-			t.Errorf("%d messages dropped, want %d", dropped, 3*700)
-		}
-		for _, p := range a.pub.Peers() {
-			if p.SendQueue != 300 {
-				t.Errorf("%d messages are queued for a peer, want 300", p.SendQueue)
+	for _, subscribers := range []int{1, 3} {
+		play(t, "inproc", func(s *scene) {
+			a := newAudience(s, narrow(150), everything(subscribers)...)
+			for i := range 1000 {
+				a.send(a.pub, fmt.Sprint(i))
+			}
+			if dropped := a.pub.Stats().Dropped[socket.DropFull]; dropped != uint64(700*subscribers) {
+				t.Errorf("%d messages dropped, want %d", dropped, 700*subscribers)
+			}
+			if sent := a.pub.Stats().Sent; sent != 1000 {
+				t.Errorf("%d messages sent, want 1000", sent)
+			}
+			for _, p := range a.pub.Peers() {
+				if p.SendQueue != 300 {
+					t.Errorf("%d messages are queued for a peer, want 300", p.SendQueue)
+				}
+			}
+			for _, sub := range a.subs {
+				for i := range 300 {
+					a.want(sub, fmt.Sprint(i))
+				}
+				a.nothing(sub)
+			}
+		})
+	}
+}
+
+// What is on its way when its topic is cancelled does not arrive any more, in the middle of a burst either.
+func TestCancelledOnTheWay(t *testing.T) {
+	overAll(t, func(s *scene) {
+		a := newAudience(s, narrow(socket.Unlimited), []string{"a", "b"})
+		var got socket.Message
+		next := func(want string) {
+			t.Helper()
+			if s.ok(a.subs[0].RecvInto(s.ctx, &got)); string(got.Body()) != want {
+				t.Errorf("got %q, want %q", got.Body(), want)
 			}
 		}
-		for _, sub := range a.subs {
-			for i := range 300 {
-				a.want(sub, fmt.Sprint(i))
-			}
-			a.nothing(sub)
+		for i := range 200 {
+			a.send(a.pub, fmt.Sprint("a", i))
+			a.send(a.pub, fmt.Sprint("b", i))
 		}
+		for i := range 50 {
+			next(fmt.Sprint("a", i))
+			next(fmt.Sprint("b", i))
+		}
+		s.ok(a.subs[0].Unsubscribe("b"))
+		for i := range 150 {
+			next(fmt.Sprint("a", 50+i))
+		}
+		a.nothing(a.subs[0])
 	})
 }
 

@@ -37,6 +37,7 @@ func TestUseAfterClose(t *testing.T) {
 				calls["Send"] = from.Send(s.ctx, message("peer", "x"))
 				calls["SendOwned"] = from.SendOwned(s.ctx, message("peer", "x"))
 				calls["TrySend"] = from.TrySend(message("peer", "x"))
+				calls["Send of one frame"] = from.Send(s.ctx, message("x"))
 			}
 			if by, receives := made.(receiving); receives {
 				var msg socket.Message

@@ -24,6 +24,8 @@ type publishing struct {
 	base   *base
 	fanout route.Fanout
 
+	looked bool // fanout has just been asked where the message goes that is to be sent
+
 	notices *pipe.End   // XPUB: a pipe from the sending side to the receiving side; this side writes In
 	stalled []*pipe.End // XPUB: peers not listened to until notices has room
 	buffer  []byte
@@ -35,7 +37,7 @@ type publishing struct {
 func (p *publishing) report(b *base) {
 	p.notices = pipe.NewEnd(pipe.Limits{}, b.options.recvLimits())
 	p.notices.Socket = &member{socket: b, end: p.notices}
-	p.notices.In.Consumer, p.notices.In.Producer = noticed{b}, (*owner)(b)
+	p.notices.In.Consumer, p.notices.In.Producer, p.notices.In.Far = noticed{b}, (*owner)(b), p.notices
 	p.notices.In.Set(pipe.Idle)
 }
 
@@ -101,6 +103,32 @@ func (p *publishing) revive(m *member) {
 	}
 }
 
+// sendSmall sends a message of one small frame that nobody wants, or only one peer in the middle of a burst.
+func (p *publishing) sendSmall(body []byte) bool {
+	if b := p.base; len(b.wide.ends) > 0 || b.closed.Load() {
+		return false
+	}
+	switch matches := p.fanout.Match(body); len(matches) {
+	case 0:
+		return true
+	case 1:
+		if matches[0].Out.AppendSmall(body) {
+			return true
+		}
+	}
+	p.looked = true
+	return false
+}
+
+// match returns the ends that want a message that begins with first.
+func (p *publishing) match(first []byte) []*pipe.End {
+	if p.looked {
+		p.looked = false
+		return p.fanout.Matches()
+	}
+	return p.fanout.Match(first)
+}
+
 func (p *publishing) choose(to *plan, first []byte, n int) error {
 	if p.base.wide.takes(n) && p.fanout.Same(first) {
 		to.again, to.targets = true, p.base.wide.ends
@@ -110,7 +138,7 @@ func (p *publishing) choose(to *plan, first []byte, n int) error {
 	if p.base.options.PubNoDrop {
 		to.marked = to.byteMark()
 	}
-	matches := p.fanout.Match(first)
+	matches := p.match(first)
 	fits := matches[:0]
 	for _, e := range matches {
 		switch {
@@ -126,7 +154,7 @@ func (p *publishing) choose(to *plan, first []byte, n int) error {
 			p.base.counts.drop(DropFull, 1)
 		}
 	}
-	to.targets, to.whole = fits, len(fits) == len(matches)
+	to.targets, to.whole, to.swift = fits, len(fits) == len(matches), !p.base.options.PubNoDrop
 	return nil
 }
 
@@ -176,7 +204,7 @@ func (p *publishing) hear(e *pipe.End) {
 			continue
 		}
 		heard++
-		if p.notices != nil && !p.notices.In.Fits(len(encoded), 0) {
+		if p.notices != nil && !p.notices.In.Room(len(encoded)) && !p.notices.In.Fits(len(encoded), 0) {
 			p.stalled = append(p.stalled, e)
 			return
 		}
@@ -210,7 +238,7 @@ func (p *publishing) obey(m *member, encoded []byte) {
 		}
 	}
 	if p.notices != nil {
-		p.pass(encoded)
+		add(p.notices.In, encoded)
 	}
 }
 
@@ -246,22 +274,13 @@ func (p *publishing) cancel(m *member, topic []byte) {
 	}
 }
 
-// notify tells the application of an XPUB about a topic.
+// notify tells the application of an XPUB about a topic, in a message.
 func (p *publishing) notify(subscribe bool, topic []byte) {
 	if p.notices != nil {
 		p.buffer = zmtp.AppendSubscription(scratch(p.buffer), subscribe, topic)
-		p.pass(p.buffer)
+		add(p.notices.In, p.buffer)
 		if len(topic) > topicKept {
 			p.buffer = nil
 		}
-	}
-}
-
-// pass hands a message, in wire form, to the application of an XPUB.
-func (p *publishing) pass(encoded []byte) {
-	q := p.notices.In
-	q.Append(encoded, nil)
-	if q.Claim() {
-		q.Consumer.Ready(q, true)
 	}
 }

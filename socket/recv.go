@@ -160,7 +160,7 @@ func (b *base) fetchNow(msg *Message) bool {
 // fetchSmall takes a message that comes from where the last one came from, and looks like it.
 func (b *base) fetchSmall(msg *Message) bool {
 	r := msg.received
-	if r == nil || len(msg.frames) != 1 || !b.plain {
+	if r == nil || len(msg.frames) != 1 || !b.plain && !b.wants() {
 		return false
 	}
 	n, ok := b.fair.TakeSmall(r.bytes)
@@ -169,6 +169,15 @@ func (b *base) fetchSmall(msg *Message) bool {
 		b.received++
 	}
 	return ok
+}
+
+// wants reports whether the next message is one that fetchSmall may take, and a SUB wants it.
+func (b *base) wants() bool {
+	if b.wanted == nil {
+		return false
+	}
+	body, ok := b.fair.FrontSmall()
+	return ok && b.wanted.Match(body)
 }
 
 // passOn wakes another receiver if there is more to receive. A queue without more is laid to rest, so that its next

@@ -63,7 +63,8 @@ func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 	}
 	if b.out.mailed.Load() {
 		b.out.read()
-	} else if q := b.express; q != nil && len(frames) == 1 && len(frames[0]) <= b.smallMost && q.AppendSmall(frames[0]) {
+	} else if len(frames) == 1 && len(frames[0]) <= b.smallMost &&
+		(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames[0])) {
 		// In a burst the next message goes where the last one went, and nothing is new but its bytes.
 		b.sent++
 		turnOver := b.crowd > 0 && b.sent%turnMessages == 0
@@ -124,7 +125,7 @@ func (b *base) place(ctx context.Context, frames [][]byte, how manner) error {
 		}
 		p := &b.plan
 		p.how, p.only, p.frames, p.head, p.skip, p.targets = how, false, len(frames), nil, 0, nil
-		p.again, p.whole, p.marked = false, false, 0
+		p.again, p.whole, p.swift, p.marked = false, false, false, 0
 		err := b.pattern.choose(p, frames[0], n)
 		if err == nil {
 			b.deliver(p, frames)
@@ -179,9 +180,15 @@ func (b *base) deliver(p *plan, frames [][]byte) {
 	case p.how&toKeep != 0 && b.refer(p, rest):
 	case len(p.targets) == 1:
 		q := p.targets[0].Out
+		if p.swift && len(rest) == 1 && len(rest[0]) <= b.smallMost && q.AppendSmall(rest[0]) {
+			break
+		}
 		q.Append(head, rest)
 		b.claim(q, true)
-		if p.only && len(head) == 0 && p.skip == 0 && len(b.sendWaiters) == 0 {
+		switch {
+		case p.swift:
+			q.Quicken(0)
+		case p.only && len(head) == 0 && p.skip == 0 && len(b.sendWaiters) == 0:
 			q.Quicken(pipe.ByteMark)
 			b.express = q
 		}
@@ -271,7 +278,8 @@ func (s bulkSender) SendBatch(ctx context.Context, msgs []Message) (int, error) 
 	b.out.lock()
 	for i := range msgs {
 		frames := msgs[i].frames
-		if q := b.express; q != nil && len(frames) == 1 && len(frames[0]) <= b.smallMost && q.AppendSmall(frames[0]) {
+		if len(frames) == 1 && len(frames[0]) <= b.smallMost &&
+			(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames[0])) {
 			b.sent++
 			continue
 		}

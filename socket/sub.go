@@ -17,6 +17,7 @@ type Sub struct {
 func NewSub(opts *Options) (*Sub, error) {
 	b := new(base)
 	p := &filtering{subscribing{base: b}}
+	b.wanted = &p.topics
 	if err := b.open(traits{name: "SUB", peers: []string{"PUB", "XPUB"}, mute: true}, p, opts); err != nil {
 		return nil, err
 	}

@@ -151,11 +151,20 @@ func (p *subscribing) choose(to *plan, first []byte, n int) error {
 // tell sends a change to all peers.
 func (p *subscribing) tell(subscribe bool, topic []byte) {
 	for _, e := range p.peers {
-		e.Out.Append(p.encode(e.Socket.(*member), subscribe, topic), nil)
-		if e.Out.Claim() {
-			e.Out.Consumer.Ready(e.Out, true)
-		}
+		add(e.Out, p.encode(e.Socket.(*member), subscribe, topic))
 	}
+}
+
+// add queues one whole message, or command, that is in wire form.
+func add(q *pipe.Queue, encoded []byte) {
+	if q.AppendSmallWire(encoded) {
+		return
+	}
+	q.Append(encoded, nil)
+	if q.Claim() {
+		q.Consumer.Ready(q, true)
+	}
+	q.Quicken(0)
 }
 
 // filtering is SUB: it looks once more at what it gets, so that nothing arrives that was not asked for.

@@ -196,6 +196,9 @@ func (q *Queue) Queued() (messages, bytes int) {
 
 // Room reports whether the queue has room for one more message of n bytes, and does not ask for Revive if not.
 func (q *Queue) Room(n int) bool {
+	if q.few < q.fewMost && int(q.encoder.drafted)+n <= len(q.encoder.draft) {
+		return true
+	}
 	q.shut()
 	if q.fits(n, 0) {
 		return true

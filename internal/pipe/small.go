@@ -69,17 +69,31 @@ func (q *Queue) AppendSmall(body []byte) bool {
 	if len(body) > wire.ShortBodyMax {
 		n = len(body) + wire.HeaderBytesMax
 	}
-	b := q.encoder.draft
-	at := int(q.encoder.drafted)
-	end := at + n
-	if q.few >= q.fewMost || end > len(b) {
+	b := q.reserve(n)
+	if b == nil {
 		return false
 	}
-	b = b[at:end]
 	put(b[wire.PutHeader(b, 0, len(body)):], body)
-	q.encoder.drafted = int32(end)
-	q.few++
 	return true
+}
+
+// AppendSmallWire is AppendSmall for a message, or command, that is in wire form already.
+func (q *Queue) AppendSmallWire(message []byte) bool {
+	b := q.reserve(len(message))
+	copy(b, message)
+	return b != nil
+}
+
+// reserve returns where the next small message goes, of n bytes on the wire; nil if it has to go the long way.
+func (q *Queue) reserve(n int) []byte {
+	e := &q.encoder
+	from, to := int(e.drafted), int(e.drafted)+n
+	if q.few >= q.fewMost || to > len(e.draft) {
+		return nil
+	}
+	q.few++
+	e.drafted = int32(to)
+	return e.draft[from:to]
 }
 
 // TakeSmall is Front and Pop for a message of one frame in a run that Front has seen. It copies the body to memory, which
@@ -91,22 +105,36 @@ func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
 		return 0, false
 	}
 	b := q.front[off:]
-	head := wire.HeaderBytesMin
-	switch {
-	case b[0] == 0:
-		n = int(b[1])
-	case b[0] == wire.FlagLong && binary.BigEndian.Uint64(b[1:]) <= SmallBodyMax:
-		n, head = int(binary.BigEndian.Uint64(b[1:])), wire.HeaderBytesMax
-	default:
-		return 0, false
-	}
-	if n >= len(memory) {
+	head, n := smallHeader(b)
+	if head == 0 || n >= len(memory) {
 		return 0, false
 	}
 	put(memory, b[head:head+n])
 	q.off = off + head + n
 	q.pops++
 	return n, true
+}
+
+// FrontSmall returns the body of the message that TakeSmall would take, if memory is large enough.
+func (q *Queue) FrontSmall() (body []byte, ok bool) {
+	if q.off+wire.HeaderBytesMin > len(q.front) {
+		return nil, false
+	}
+	b := q.front[q.off:]
+	head, n := smallHeader(b)
+	return b[head : head+n], head > 0
+}
+
+// smallHeader returns the sizes of the header and of the body of the message in front of b; no header if it is not a small
+// message of one frame.
+func smallHeader(b []byte) (head, n int) {
+	if b[0] == 0 {
+		return wire.HeaderBytesMin, int(b[1])
+	}
+	if b[0] == wire.FlagLong && binary.BigEndian.Uint64(b[1:]) <= SmallBodyMax {
+		return wire.HeaderBytesMax, int(binary.BigEndian.Uint64(b[1:]))
+	}
+	return 0, 0
 }
 
 // Await is called by a drainer that found Front empty, before it settles. A writer in the middle of a burst publishes soon;

@@ -71,6 +71,14 @@ func (f *FairQueue) TakeSmall(memory []byte) (n int, ok bool) {
 	return f.lone.TakeSmall(memory)
 }
 
+// FrontSmall returns the body of the message that TakeSmall would take, if memory is large enough.
+func (f *FairQueue) FrontSmall() (body []byte, ok bool) {
+	if f.lone == nil {
+		return nil, false
+	}
+	return f.lone.FrontSmall()
+}
+
 // Pop drops the message that Front returned, of n bytes, and passes the turn on.
 func (f *FairQueue) Pop(e *pipe.End, n int) {
 	e.In.Pop(n)

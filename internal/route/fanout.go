@@ -25,7 +25,7 @@ type Fanout struct {
 // beginsMax bounds begins.
 const beginsMax = 64
 
-// Same reports whether Match of frame would find what the last one found.
+// Same reports whether Match of frame would find what the last one found, and that is several ends.
 func (f *Fanout) Same(frame []byte) bool {
 	n := len(f.begins)
 	return f.known && len(frame) >= n && string(frame[:n]) == string(f.begins) && f.changes == f.Topics.Changes()
@@ -34,14 +34,20 @@ func (f *Fanout) Same(frame []byte) bool {
 // Shun keeps e out of what Match returns from now on, also while some of its topics are still there.
 func (f *Fanout) Shun(e *pipe.End) { e.Mark, f.known = math.MaxUint64, false }
 
+// Matches returns what Match returned last.
+func (f *Fanout) Matches() []*pipe.End { return f.matches }
+
 // Match returns the ends that want a message that begins with frame, each once. The slice is valid until the next Match.
 func (f *Fanout) Match(frame []byte) []*pipe.End {
 	f.mark++
 	last := len(f.matches)
 	var depth int
 	f.matches, depth = f.Topics.AppendMatches(frame, f.matches[:0])
-	if f.known = depth >= 0 && depth <= beginsMax; f.known {
+	if f.known = len(f.matches) > 1 && depth >= 0 && depth <= beginsMax; f.known {
 		f.begins, f.changes = append(f.begins[:0], frame[:depth]...), f.Topics.Changes()
+	}
+	if last <= 1 && len(f.matches) == 1 && f.matches[0].Mark < math.MaxUint64 {
+		return f.matches
 	}
 	once := f.matches[:0]
 	for _, e := range f.matches {

@@ -451,12 +451,16 @@ func TestFanoutShuns(t *testing.T) {
 // A frame is the same to all topics only if it begins like the last one as far as they look, and none has come or gone.
 func TestFanoutKnowsTheSame(t *testing.T) {
 	p := new(party)
-	ends := p.newEnds(2, 0)
+	ends := p.newEnds(3, 0)
 	var f Fanout
 	if f.Same([]byte("a")) {
 		t.Error("the same as none")
 	}
 	f.Topics.Add([]byte(""), ends[0])
+	if f.Match([]byte("anything")); f.Same([]byte("something else")) {
+		t.Error("a single end is remembered")
+	}
+	f.Topics.Add([]byte(""), ends[2])
 	f.Match([]byte("anything"))
 	if !f.Same([]byte("something else")) || !f.Same(nil) {
 		t.Error("the empty topic looks at nothing")

@@ -27,6 +27,9 @@ const (
 	// recentBytesMax bounds the topic of the vertex that the next walk may begin at.
 	recentBytesMax = 128
 
+	// climbMost is how far above that vertex it may begin too: of numbered topics every tenth turns off one step above the
+	// last one, every hundredth two.
+	climbMost = 2
 	// stepsMin is how many steps a match must have saved for its place to be noted.
 	stepsMin = 3
 

@@ -63,10 +63,23 @@ func (t *tree) find(topic []byte) (number uint32, ok bool) {
 	return number, true
 }
 
-// enter returns from where to look for topic, and what is left of topic there.
+// enter returns from where to look for topic, recent or a little above it, and what is left of topic there.
 func (t *tree) enter(topic []byte) (number uint32, rest []byte) {
-	if n := len(t.recentTopic); n > 0 && len(topic) > n && string(topic[:n]) == string(t.recentTopic) {
+	n := len(t.recentTopic)
+	if n == 0 {
+		return root, topic
+	}
+	if len(topic) > n && string(topic[:n]) == string(t.recentTopic) {
 		return t.recent, topic[n:]
+	}
+	common := min(commonBytes(topic, t.recentTopic), len(topic)-1)
+	number = t.recent
+	for range climbMost {
+		v := t.vertices.at(number)
+		n -= len(t.label(v))
+		if number = v.parent; n <= common {
+			return number, topic[n:]
+		}
 	}
 	return root, topic
 }
@@ -97,23 +110,26 @@ func (t *tree) occupy(v *vertex) {
 // begin returns a vertex on the way along topic, above which none is occupied, and what is left of topic there; nil if there
 // is none below that could be.
 func (t *tree) begin(topic []byte) (*vertex, []byte) {
+	from, rest := uint32(root), topic
 	if t.bare {
-		if number, rest := t.enter(topic); number != root {
-			t.missed = 0
-			return t.vertices.at(number), rest
-		}
+		from, rest = t.enter(topic)
 	}
-	v := t.top()
-	if v == nil || v.occupied {
+	if from != root {
+		t.missed = 0
+		if from == t.recent {
+			return t.vertices.at(from), rest
+		}
+	} else if v := t.top(); v == nil || v.occupied {
 		return v, topic
 	}
-	for steps, rest := 0, topic; ; steps++ {
+	v := t.vertices.at(from)
+	for steps := 0; ; steps++ {
 		below, left := t.next(v, rest)
 		if below != nil && !below.occupied {
 			v, rest = below, left
 			continue
 		}
-		if t.missed++; steps >= stepsMin && (t.missed < missesMost || t.missed%missesMost == 0) {
+		if steps > 0 && (from != root || t.worthNoting(steps)) {
 			number := t.follow(t.vertices.at(v.parent), t.label(v)[0])
 			t.leave(number, topic[:len(topic)-len(rest)], true)
 		}
@@ -121,16 +137,19 @@ func (t *tree) begin(topic []byte) (*vertex, []byte) {
 	}
 }
 
-// depth returns on how many bytes of topic it depends that the walk along it ends at v, where rest is left of it; -1 if on
-// where it ends.
+// worthNoting reports whether the place should be noted where a match that began at the root has come after some steps.
+func (t *tree) worthNoting(steps int) bool {
+	t.missed++
+	return steps >= stepsMin && (t.missed < missesMost || t.missed%missesMost == 0)
+}
+
+// depth returns on how many bytes of topic it depends that the walk along it ends at v, which has edges and where rest is left
+// of it; -1 if on where it ends.
 func (t *tree) depth(v *vertex, topic, rest []byte) int {
-	at := len(topic) - len(rest)
-	if v.form == formNone {
-		return at
-	}
 	if len(rest) == 0 {
 		return -1
 	}
+	at := len(topic) - len(rest)
 	if below := t.follow(v, rest[0]); below != 0 {
 		common := commonBytes(t.label(t.vertices.at(below)), rest)
 		if common == len(rest) {

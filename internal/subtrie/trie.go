@@ -299,6 +299,9 @@ func (t *Trie[P]) AppendMatches(topic []byte, dst []P) (matches []P, depth int) 
 				dst = append(dst, t.peers[h.peer].name)
 			}
 		}
+		if v.form == formNone {
+			return dst, len(topic) - len(rest)
+		}
 		below, left := t.topics.next(v, rest)
 		if below == nil {
 			return dst, t.topics.depth(v, topic, rest)
