@@ -92,7 +92,7 @@ func (s *Session) lost(l *link, reason error) {
 	// A good handshake does not yet end the back-off: a peer that shakes hands and leaves, again and again, would be dialed
 	// every ReconnectMin for ever. After a stream that stood for the longest wait it cannot be: however long such a peer
 	// stays, each round of short waits takes at least ReconnectMax.
-	if l.opened && time.Since(l.openedAt) >= s.config.ReconnectMax {
+	if l.opened && int64(time.Since(epoch))-l.openedAt >= int64(s.config.ReconnectMax) {
 		s.attempts = 0
 	}
 	final = final || closing && !over && s.empty()

@@ -26,23 +26,23 @@ const (
 	readGone
 )
 
-// link is one stream of a session, from greeting to close. What a message needs stands together: with many peers no line of
-// theirs is in the cache.
+// link is one stream of a session, from greeting to close. What a message needs stands together, so that it takes few lines
+// of the cache: with many peers none of them is there. Nor need it look at the session or the end.
 type link struct {
-	s         *Session
+	in, out   *pipe.Queue // of the session's end
 	stream    ioloop.Stream
 	dead      atomic.Bool // set with failure
 	admitted  atomic.Bool
 	finishing atomic.Bool // closing: write what is queued, drop what comes in
 	hangup    atomic.Bool // the peer has stopped writing
-	shutdown  atomic.Bool // CloseWrite is done
-	control   control
-
-	// Owner of reading.
 	readState atomic.Uint32
 	readEdge  atomic.Bool // bytes may have arrived since the last read began
+
+	// Owner of reading.
 	revived   atomic.Bool // the queue has room again, since the last look
 	unscanned bool        // bytes came with the end of the handshake, before Admit
+	deaf      bool        // what the peer sends is dropped
+	stored    bool        // store has memory
 	handshake *zmtp.Handshake
 	chunk     *pipe.Chunk
 	start     int // of the earliest unfinished message in chunk
@@ -51,18 +51,24 @@ type link struct {
 	readBytes int // size of the next chunk
 	largest   int // largest message so far: what a claim is believed up to
 	scanner   zmtp.Scanner
-	store     pipe.Encoder // of small messages
-	unsent    []byte       // of the handshake's output
+
+	lastDirect atomic.Int64 // when a sender last began to write by itself
 
 	// Owner of writing, which is the queue's drainer.
-	writeEdge  atomic.Bool  // the stream may take bytes since the last write began
-	wrote      bool         // anything at all
-	lastDirect atomic.Int64 // when a sender last began to write by itself
-	command    []byte       // taken from control and not written yet
-	pieces     [][]byte
-	piece      [1][]byte // of pieces, mostly
+	writeEdge atomic.Bool // the stream may take bytes since the last write began
+	wrote     bool        // anything at all
+	pieces    [][]byte
+	piece     [1][]byte // of pieces, mostly
+	control   control
+	command   []byte // taken from control and not written yet
 
 	pulse pulse
+
+	// Seldom.
+	store    pipe.Encoder // owner of reading: of small messages
+	unsent   []byte       // owner of reading: of the handshake's output
+	s        *Session
+	shutdown atomic.Bool // CloseWrite is done
 
 	mu         sync.Mutex
 	failed     bool
@@ -72,13 +78,14 @@ type link struct {
 	closed     bool
 	failure    error
 	writeError error
-	openedAt   time.Time
+	openedAt   int64       // since epoch
 	late       *time.Timer // handshake deadline
 }
 
 func newLink(s *Session) *link {
 	c := s.config
-	l := &link{s: s, handshake: zmtp.NewHandshake(c.Handshake), scanner: zmtp.NewScanner(c.Scanner), readBytes: readBytesMin}
+	l := &link{s: s, in: s.End.In, out: s.End.Out, deaf: c.Deaf, readBytes: readBytesMin}
+	l.handshake, l.scanner = zmtp.NewHandshake(c.Handshake), zmtp.NewScanner(c.Scanner)
 	l.pieces = l.piece[:]
 	l.lastDirect.Store(neverDirect)
 	return l
@@ -140,7 +147,7 @@ func (l *link) admit() {
 	if closing {
 		l.finishing.Store(true)
 	}
-	l.opened, l.openedAt = true, time.Now()
+	l.opened, l.openedAt = true, int64(time.Since(epoch))
 	s.End.Out.Set(pipe.Posted) // not after a fail that has seen no owner of writing
 	l.mu.Unlock()
 	l.pulse.start(l)
@@ -154,7 +161,7 @@ func (l *link) admit() {
 // finish writes what is queued, then ends: see drain.
 func (l *link) finish() {
 	l.finishing.Store(true)
-	q := l.s.End.Out
+	q := l.out
 	if q.Turn(pipe.Idle, pipe.Posted) || q.State() == pipe.Posted {
 		l.stream.PostWrite()
 	}
@@ -205,7 +212,7 @@ func (l *link) tryEnd() {
 }
 
 func (l *link) takeWriting() bool {
-	q := l.s.End.Out
+	q := l.out
 	for {
 		state := q.State()
 		if state == pipe.Draining {
@@ -251,7 +258,7 @@ func (c *control) take(rest []byte) []byte {
 
 // post has a command written soon, at a message boundary.
 func (l *link) post(frame []byte) {
-	if l.control.post(frame) && l.s.End.Out.Claim() {
+	if l.control.post(frame) && l.out.Claim() {
 		l.stream.PostWrite()
 	}
 }

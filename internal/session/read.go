@@ -31,7 +31,7 @@ func (l *link) Readable(hangup, led bool) {
 
 // Resume reads on after a pause.
 func (l *link) Resume() {
-	if q := l.s.End.Out; q.State() == pipe.Idle {
+	if q := l.out; q.State() == pipe.Idle {
 		l.s.owner.Trim(q)
 	}
 	if l.readState.CompareAndSwap(readPaused, reading) || l.hangup.Load() && l.readState.CompareAndSwap(readIdle, reading) {
@@ -136,7 +136,7 @@ func (l *link) mayRead() bool {
 		return l.wait(l.admitted.Load)
 	}
 	l.revived.Store(false)
-	if l.finishing.Load() || l.s.End.In.Fits(1, 0) {
+	if l.finishing.Load() || l.in.Fits(1, 0) {
 		return true
 	}
 	if broken := l.writingBroken(); broken != nil { // full, and nobody may ever make room
@@ -243,8 +243,9 @@ func (l *link) space() []byte {
 
 // shrink lets a stream that is idle, or not read because its queue is full, keep no more than it needs.
 func (l *link) shrink() {
-	if !l.lags() {
+	if l.stored && !l.lags() {
 		l.store.Trim()
+		l.stored = false
 	}
 	if l.chunk == nil {
 		return
@@ -322,7 +323,7 @@ func (l *link) greeted() {
 // scan publishes the whole messages received and answers commands. Any bytes are a sign of life, also those of a large
 // message that takes its time.
 func (l *link) scan() (published bool, err error) {
-	in := l.s.End.In
+	in := l.in
 	told := false
 	g := gap{l: l}
 	for g.left() && err == nil { // an error takes back nothing of what came before it
@@ -342,7 +343,7 @@ func (l *link) scan() (published bool, err error) {
 		if r.Kind == zmtp.NeedMore {
 			break
 		}
-		if !l.s.config.Deaf && !l.finishing.Load() {
+		if !l.deaf && !l.finishing.Load() {
 			l.publish(r.Bytes, r.Messages)
 			published = true
 		}
@@ -365,7 +366,7 @@ func (l *link) scan() (published bool, err error) {
 func (l *link) publish(bytes, messages int) {
 	size := len(l.chunk.Buf)
 	if bytes*emptyMost >= size || size <= readBytesMin && !l.lags() {
-		l.s.End.In.Publish(l.chunk, l.start, l.start+bytes, messages)
+		l.in.Publish(l.chunk, l.start, l.start+bytes, messages)
 		return
 	}
 	l.publishCopy(l.chunk.Buf[l.start:l.start+bytes], messages)
@@ -375,15 +376,15 @@ func (l *link) publish(bytes, messages int) {
 // by one, and wait, share the chunks they stand in.
 func (l *link) publishCopy(encoded []byte, messages int) {
 	c, from, to := l.store.Encode(encoded, nil, func() bool { return false })
-	l.s.End.In.Publish(c, from, to, messages)
-	if len(c.Buf) > storeBytes {
+	l.in.Publish(c, from, to, messages)
+	if l.stored = len(c.Buf) <= storeBytes; !l.stored {
 		l.store.Trim()
 	}
 }
 
 // lags reports whether messages wait to be received.
 func (l *link) lags() bool {
-	queued, _ := l.s.End.In.Queued()
+	queued, _ := l.in.Queued()
 	return queued > 0
 }
 

@@ -46,18 +46,18 @@ func (s *Session) Steal() {
 
 // Flush and Writable are the loop's calls.
 func (l *link) Flush() {
-	if l.s.End.Out.Turn(pipe.Posted, pipe.Draining) {
+	if l.out.Turn(pipe.Posted, pipe.Draining) {
 		l.drain(false)
 	}
 }
 
 // Bursting says that a sender will soon be at its mark and write by itself.
-func (l *link) Bursting() bool { return l.s.End.Out.Bursting() }
+func (l *link) Bursting() bool { return l.out.Bursting() }
 
 // Writable says that the stream may take bytes.
 func (l *link) Writable() (waited bool) {
 	l.writeEdge.Store(true)
-	if q := l.s.End.Out; q.State() == pipe.Blocked && q.Turn(pipe.Blocked, pipe.Draining) {
+	if q := l.out; q.State() == pipe.Blocked && q.Turn(pipe.Blocked, pipe.Draining) {
 		l.drain(false)
 		return true
 	}
@@ -76,7 +76,7 @@ func (l *link) Writable() (waited bool) {
 // drain writes what is queued. The caller owns writing. self: the caller is a sender, whom others' messages must not hold
 // up for ever.
 func (l *link) drain(self bool) {
-	q := l.s.End.Out
+	q := l.out
 	for rounds := 0; ; rounds++ {
 		if l.dead.Load() {
 			l.handOver()
@@ -110,7 +110,7 @@ func (l *link) drain(self bool) {
 
 // rest is reached when nothing is queued. True: the caller no longer owns writing.
 func (l *link) rest(finishing bool) bool {
-	q := l.s.End.Out
+	q := l.out
 	if finishing && !l.shutdown.Load() {
 		if l.s.config.Mute || !l.wrote { // the peer has nothing to lose by a sudden end
 			l.fail(nil)
@@ -146,13 +146,13 @@ func (l *link) trimLater() {
 	if l.stream.Inline() {
 		l.stream.Leave() // and Resume looks
 	} else {
-		l.s.owner.Trim(l.s.End.Out)
+		l.s.owner.Trim(l.out)
 	}
 }
 
 // write writes l.pieces, the first of which is l.command if that is not empty. False: the caller no longer owns writing.
 func (l *link) write() bool {
-	q := l.s.End.Out
+	q := l.out
 	pieces := l.pieces
 	for len(pieces) > 0 {
 		l.writeEdge.Store(false)
@@ -191,7 +191,7 @@ func (l *link) handOver() {
 
 // leaveWriting gives up writing.
 func (l *link) leaveWriting(to pipe.State) {
-	l.s.End.Out.Set(to)
+	l.out.Set(to)
 	if l.dead.Load() {
 		l.tryEnd()
 	}
@@ -202,7 +202,7 @@ func (l *link) writeFailed(err error) {
 	l.mu.Lock()
 	l.writeGone = true
 	l.writeError = err
-	l.s.End.Out.Set(pipe.Detached) // before a fail may find that writing is free, and end the link
+	l.out.Set(pipe.Detached) // before a fail may find that writing is free, and end the link
 	l.mu.Unlock()
 	l.hangup.Store(true)
 	l.readEdge.Store(true)
