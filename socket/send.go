@@ -67,13 +67,14 @@ func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 		(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames[0])) {
 		// In a burst the next message goes where the last one went, and nothing is new but its bytes.
 		b.sent++
-		turnOver := b.crowd > 0 && b.sent%turnMessages == 0
+		sent := b.sent
+		turnOver := b.crowd > 0 && sent%turnMessages == 0
 		b.out.mu.Unlock() // as unlock does, without a call
 		if b.out.mailed.Load() {
 			b.out.attend()
 		}
 		if turnOver {
-			b.giveTurn()
+			b.giveTurn(sent)
 		}
 		return nil
 	}
@@ -81,17 +82,22 @@ func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 }
 
 // Senders that meet at the turn give each other a chance after turnMessages, since the Go scheduler lets each run for 10 ms,
-// until they have not met for crowdTurns times as many.
+// until for crowdTurns times in a row nobody has taken it.
 const (
 	turnMessages = 1024
 	crowdTurns   = 16
 )
 
-func (b *base) giveTurn() {
-	b.out.lock()
-	b.crowd--
-	b.out.unlock()
+// giveTurn is called without the turn, after message number sent.
+func (b *base) giveTurn(sent uint64) {
 	runtime.Gosched()
+	b.out.lock()
+	if b.sent == sent {
+		b.crowd--
+	} else {
+		b.crowd = crowdTurns
+	}
+	b.out.unlock()
 }
 
 // sendLong is send of any message at any time. It is called with the turn held, and returns without.
