@@ -336,6 +336,7 @@ func TestHostileContextClose(t *testing.T) {
 		if err := v.context.Close(); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait() // both have been told at once; a socket that lingers would go on for a minute
 		select {
 		case err := <-closed:
 			if lostMessages(err) != 1 {
