@@ -97,6 +97,7 @@ type Home struct {
 	mu      sync.Mutex
 	streams int     // attached now
 	own     []*Loop // that streams have been attached to
+	led     *Loop   // the one that the socket's goroutines lead
 }
 
 // homeStreams is how many streams of one socket share a loop, so that one receiver can lead them all.
@@ -128,13 +129,12 @@ func (h *Home) Attach(s transport.Stream, handler Handler, start func(Stream)) e
 	if d, ok := s.(transport.Detacher); ok && nativeLoops {
 		l, err := h.pick()
 		if err != nil {
-			h.leave()
 			s.Close()
 			return err
 		}
 		fd, err := d.Detach()
 		if err != nil {
-			h.leave()
+			h.leave(l)
 			s.Close()
 			return err
 		}
@@ -147,26 +147,35 @@ func (h *Home) Attach(s transport.Stream, handler Handler, start func(Stream)) e
 // pick returns the loop for one more stream, started.
 func (h *Home) pick() (*Loop, error) {
 	h.mu.Lock()
-	i := h.first + h.streams/homeStreams%h.loops
+	other := h.streams / homeStreams % h.loops
 	h.streams++
 	h.mu.Unlock()
-	l, err := h.group.loop(i)
-	if err != nil {
-		return nil, err
-	}
+	l, err := h.group.loop(h.first + other)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err != nil {
+		h.streams--
+		return nil, err
+	}
+	if other > 0 {
+		l.aliens.Add(1)
+	} else {
+		h.led = l
+	}
 	if !slices.Contains(h.own, l) {
 		h.own = append(h.own, l)
 	}
 	return l, nil
 }
 
-// leave says that a stream is gone.
-func (h *Home) leave() {
+// leave says that a stream of l is gone.
+func (h *Home) leave(l *Loop) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.streams--
+	if l != h.led {
+		l.aliens.Add(-1)
+	}
 }
 
 // Loop returns the loop that a receiver of this home should lead, or nil.

@@ -18,7 +18,8 @@ import (
 //	token free ── others wait on this loop, or no lead for a while ──> standby
 //
 // Receivers that lead and are busy with what they have need nobody to wait in the poller, who would wake for each event:
-// once in a while the standby takes what has come, and leaves again.
+// once in a while the standby takes what has come, and leaves again. It does so as well while many streams bring much that
+// nobody waits for.
 type Loop struct {
 	poll poller // token holder
 
@@ -29,11 +30,13 @@ type Loop struct {
 	polled   atomic.Bool            // since the last lead somebody has looked in vain who does not wait
 	leads    atomic.Int64           // so far
 	parked   atomic.Int32           // other goroutines that wait for what this loop brings
+	aliens   atomic.Int32           // streams of sockets whose goroutines lead another loop
 	stopping atomic.Bool
 
 	recall   chan struct{}     // cap 1: the standby shall come back
 	runnable [1]metrics.Sample // token holder
 	polling  tenacity          // token holder
+	rush     rush              // standby
 
 	flush flusher
 	gone  sync.WaitGroup
@@ -87,10 +90,17 @@ func (l *Loop) stand() {
 // wait waits in Go's poller and serves what comes, until it may leave.
 func (l *Loop) wait() {
 	l.poll.nest(true)
-	for l.once(nil); !l.stopping.Load() && !l.mayLeave(); {
-		l.once(nil)
+	l.rush = rush{}
+	for left := false; !left; {
+		n, blocked := l.once(nil)
+		left = l.stopping.Load() || l.mayLeave() || l.rush.on(n) && l.mayGather(blocked)
 	}
 	l.poll.nest(false)
+}
+
+// mayGather reports whether nobody waits for what comes, as far as is known, nor is held up by it.
+func (l *Loop) mayGather(blocked bool) bool {
+	return !blocked && l.aliens.Load() == 0 && !l.polled.Load() && !l.awaited()
 }
 
 // glance serves what has come. It reports whether that is enough for now: something has, so that more may gather, and nobody
@@ -98,7 +108,7 @@ func (l *Loop) wait() {
 func (l *Loop) glance() bool {
 	n := l.poll.look()
 	blocked := l.poll.serve(n, false)
-	return n > 0 && !blocked && !l.polled.Load()
+	return n > 0 && !blocked && l.aliens.Load() == 0 && !l.polled.Load()
 }
 
 // mayLeave reports whether a receiver that wants to lead has what it waited for, so that it will be back, and nobody else
@@ -143,7 +153,8 @@ func (l *Loop) lead(ctx context.Context, w *Waiter) bool {
 	w.leads.Store(l)
 	busy := true
 	for busy && !w.ready() && ctx.Err() == nil && !l.stopping.Load() {
-		busy = l.once(w)
+		n, _ := l.once(w)
+		busy = n > 0
 	}
 	w.leads.Store(nil)
 	woken := w.ready()
@@ -180,9 +191,9 @@ func (l *Loop) awaited() bool {
 	return w != nil && !w.ready() || l.parked.Load() > 0
 }
 
-// once serves what is ready, or waits for something to be. The token is held. w is nil for the standby. It reports false
-// to a leader for whom nothing came.
-func (l *Loop) once(w *Waiter) bool {
+// once serves what is ready, or waits for something to be. The token is held. w is nil for the standby. It returns how many
+// events that were, none if nothing came for a leader, and whether writing had waited for one of them.
+func (l *Loop) once(w *Waiter) (events int, blocked bool) {
 	l.asleep.Store(true)
 	n := 0
 	switch {
@@ -194,8 +205,7 @@ func (l *Loop) once(w *Waiter) bool {
 		n = l.block(w)
 	}
 	l.asleep.Store(false)
-	l.poll.serve(n, w != nil)
-	return n > 0
+	return n, l.poll.serve(n, w != nil)
 }
 
 // block waits for a leader, which keeps its P meanwhile: not while somebody else could use it, and not for long.

@@ -14,6 +14,11 @@ const (
 	leadBlock = 100 * time.Microsecond
 	// standbyPause is how long the standby stays away after a lead before it looks whether leads go on.
 	standbyPause = time.Millisecond
+	// It stays away as well, until then, after rushWakes wakes in a row within rushTime that brought rushEvents events each on
+	// average: to be woken costs as much as to serve three.
+	rushWakes  = 16
+	rushEvents = 2
+	rushTime   = 2 * time.Millisecond
 	// leftPause is how long a stream that a receiver left with bytes unread waits for a receiver to come back.
 	leftPause = time.Millisecond
 	// sparesMax is how many waiters a socket keeps per direction.

@@ -408,6 +408,31 @@ func TestStandbyGlances(t *testing.T) {
 	}
 }
 
+// What comes may gather only if nobody waits for it, nor is held up.
+func TestMayGather(t *testing.T) {
+	leak(t)
+	h := newHouse(t, 1)
+	h.attach()
+	l := h.home.Loop()
+	waits := newWaiter()
+	for _, c := range []struct {
+		what     string
+		set, end func()
+	}{
+		{"somebody waits", func() { l.asker.Store(waits) }, func() { l.asker.Store(nil) }},
+		{"others wait", func() { l.parked.Add(1) }, func() { l.parked.Add(-1) }},
+		{"somebody looks in vain", h.home.Polled, func() { l.polled.Store(false) }},
+		{"somebody leads another loop", func() { l.aliens.Add(1) }, func() { l.aliens.Add(-1) }},
+	} {
+		if c.set(); l.mayGather(false) {
+			t.Errorf("%s, and it may gather", c.what)
+		}
+		if c.end(); !l.mayGather(false) || l.mayGather(true) {
+			t.Errorf("%s no more: it may gather unless a stream had taken no more", c.what)
+		}
+	}
+}
+
 func TestStreamEvents(t *testing.T) {
 	leak(t)
 	h := newHouse(t, 1)
@@ -611,12 +636,25 @@ func TestHomesShareLoops(t *testing.T) {
 		}
 	}
 	loops := make(map[*Loop]int)
-	for range homeStreams + 10 {
-		p, _ := h.attach()
+	for i := range homeStreams + 10 {
+		p, own := h.attach()
+		if i == homeStreams+5 { // it goes again
+			p.end()
+			own.Close()
+			continue
+		}
 		loops[on(p)]++
 	}
 	if len(loops) != 2 || loops[on(first)] > homeStreams {
 		t.Errorf("%d loops, %d streams on the first", len(loops), loops[on(first)])
+	}
+	for l, streams := range loops {
+		if l == on(first) {
+			streams = 0
+		}
+		if n := int(l.aliens.Load()); n != streams {
+			t.Errorf("%d streams of a loop are led elsewhere, want %d", n, streams)
+		}
 	}
 	other := h.group.Acquire(true)
 	defer other.Release()

@@ -300,5 +300,5 @@ func (s *native) Close() {
 	p.free = append(p.free, s.slot)
 	p.mu.Unlock()
 	unix.Close(s.fd)
-	s.home.leave()
+	s.home.leave(s.loop)
 }

@@ -5,6 +5,7 @@ package ioloop
 import (
 	"runtime"
 	"runtime/metrics"
+	"time"
 )
 
 // tenacity decides who polls before sleeping: as long as that pays; after each time in vain it lets twice as many waits
@@ -56,4 +57,25 @@ func (w *Waiter) spin() bool {
 	}
 	w.inVain = true
 	return false
+}
+
+// rush notices when so much comes from many streams that to wake for it costs more than to serve it.
+type rush struct {
+	wakes, events int
+	since         time.Time
+}
+
+// on notes a wake, and reports whether there is a rush.
+func (r *rush) on(events int) bool {
+	if r.wakes == 0 {
+		r.since = time.Now()
+	}
+	r.wakes++
+	r.events += events
+	if r.wakes < rushWakes {
+		return false
+	}
+	much := r.events >= rushEvents*r.wakes && time.Since(r.since) < rushTime
+	*r = rush{}
+	return much
 }

@@ -308,12 +308,18 @@ func standby() []op[loopState] {
 	})
 	p.add("", "mayLeave: asker.Load, ready", func(s *loopState, me int) target {
 		if s.asker == 0 || !s.done[s.asker-1] {
-			return "once"
+			return "rush"
 		}
 		return next
 	})
 	p.add("", "mayLeave: parked.Load", func(s *loopState, me int) target {
 		if s.parked > 0 {
+			return "rush"
+		}
+		return "leave"
+	})
+	p.add("rush", "mayGather: awaited", func(s *loopState, me int) target {
+		if !s.timed || s.parked > 0 || s.asker != 0 && !s.done[s.asker-1] { // with a clock, each wake makes a rush
 			return "once"
 		}
 		return next

@@ -33,7 +33,7 @@ func accesses() []string {
 		"wait", "pause", "lost", "finish", "retry", "dial", "carry", "settle", "begun", "Rewind", "Ended", "Detach", "take", "Gather",
 		"Advance", "giveBack", "Repay", "Owes", "refresh", "fits", "hold", "withdraw",
 		"Engage", "Disengage", "Publish", "publish", "engage", "disengage", "asked", "Asked", "Queued",
-		"ready", "awaited", "mayLeave", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block", "look", "glance",
+		"ready", "awaited", "mayLeave", "mayGather", "once", "lead", "park", "unpark", "stayAway", "interrupt", "serve", "block", "look", "glance",
 	}
 }
 
@@ -143,8 +143,9 @@ func followedInLoop() map[string]string {
 	return map[string]string{
 		"*Loop.stop":      "l.stopping.Store(true); l.poll.interrupt(); l.token.CompareAndSwap(false, true); l.poll.interrupt()",
 		"*Loop.stand":     "l.stopping.Load(); l.token.CompareAndSwap(false, true); l.glance(); l.wait(); l.token.Store(false); l.awaited(); l.stayAway(pause)",
-		"*Loop.wait":      "l.once(nil); l.stopping.Load(); l.mayLeave(); l.once(nil)",
-		"*Loop.glance":    "l.poll.look(); l.poll.serve(n, false); l.polled.Load()",
+		"*Loop.wait":      "l.once(nil); l.stopping.Load(); l.mayLeave(); l.mayGather(blocked)",
+		"*Loop.mayGather": "l.aliens.Load(); l.polled.Load(); l.awaited()",
+		"*Loop.glance":    "l.poll.look(); l.poll.serve(n, false); l.aliens.Load(); l.polled.Load()",
 		"*Loop.mayLeave":  "l.asker.Load(); w.ready(); l.parked.Load()",
 		"*Loop.stayAway":  "l.stopping.Load(); l.leads.Load(); l.leads.Load(); l.missed.Store(true); l.token.Load(); l.missed.Store(false)",
 		"*Loop.lead":      "l.token.CompareAndSwap(false, true); l.leads.Add(1); l.polled.Load(); l.polled.Store(false); w.leads.Store(l); w.ready(); l.stopping.Load(); l.once(w); w.leads.Store(nil); w.ready(); l.token.Store(false); l.awaited(); l.missed.Load(); l.stopping.Load()",
