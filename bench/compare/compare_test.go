@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zwire-mq/zwire/bench/internal/figures"
 )
@@ -209,7 +210,7 @@ func TestNumbers(t *testing.T) {
 // TestTurns holds a contest with programs that are none.
 func TestTurns(t *testing.T) {
 	var order []string
-	r := runner{rounds: 3, seconds: 1}
+	r := runner{rounds: 3, seconds: 1, distance: func() time.Duration { return 100 }}
 	r.execute = func(_ context.Context, binder, connecter []string, transport string) (sample, error) {
 		order = append(order, binder[0])
 		if binder[0] == "bad" && len(order) > 6 {
@@ -240,6 +241,60 @@ func TestTurns(t *testing.T) {
 	}
 	if want := "good pull -size 9 -count 5000"; good.Command[0] != want {
 		t.Errorf("command is %q, want %q", good.Command[0], want)
+	}
+}
+
+// TestMovedCores holds rounds while the cores are moved; each run gives its number.
+func TestMovedCores(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		spare            time.Duration
+		distances        string // before each round, then after each run
+		runs             string // that count, of the first contender
+		repeated, uneven int
+	}{
+		{"at rest", time.Hour, "nnn nnn", "1 3", 0, 0},
+		{"far away", time.Hour, "fff fff", "1 3", 0, 0},
+		{"between rounds", time.Hour, "nnn fff", "1 3", 0, 0},
+		{"in a round", time.Hour, "nnn nfn nnn", "1 5", 1, 0},
+		{"at its end", time.Hour, "nnf fff fnn nnn", "3 7", 2, 0},
+		{"without time", 0, "nnn nfn", "1 3", 0, 1},
+		{"all the time", time.Hour, "nfn nfn nfn nfn nnn", "7 9", 3, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			looks := strings.ReplaceAll(test.distances, " ", "")
+			r := runner{rounds: 2, spare: test.spare}
+			r.distance = func() time.Duration {
+				look := looks[0]
+				looks = looks[1:]
+				return map[byte]time.Duration{'n': 100, 'f': 500}[look]
+			}
+			runs := 0.0
+			r.execute = func(context.Context, []string, []string, string) (sample, error) {
+				runs++
+				return sample{"count": runs}, nil
+			}
+			result := r.hold(t.Context(), contest{contenders: []contender{{"a", "a", ""}, {"b", "b", ""}}})
+			counted := func(name string) string {
+				var all []string
+				for _, sample := range result.entry(name).Samples {
+					all = append(all, fmt.Sprint(sample["count"]))
+				}
+				return strings.Join(all, " ")
+			}
+			// Who begins changes from round to round: b runs first in the second.
+			var first, second float64
+			fmt.Sscan(test.runs, &first, &second)
+			if got, want := counted("a")+", "+counted("b"), fmt.Sprint(first, " ", second+1, ", ", first+1, " ", second); got != want {
+				t.Errorf("runs %s count, want %s", got, want)
+			}
+			if result.Repeated != test.repeated || result.Uneven != test.uneven {
+				t.Errorf("%d rounds again, %d uneven, want %d and %d", result.Repeated, result.Uneven, test.repeated, test.uneven)
+			}
+			if looks != "" {
+				t.Errorf("nobody looked at %q", looks)
+			}
+		})
 	}
 }
 

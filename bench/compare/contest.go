@@ -58,8 +58,10 @@ type entry struct {
 
 // An outcome is a contest that has been held.
 type outcome struct {
-	Contest string  `json:"contest"`
-	Entries []entry `json:"entries"`
+	Contest  string  `json:"contest"`
+	Entries  []entry `json:"entries"`
+	Repeated int     `json:"repeated,omitempty"` // rounds held again because the cores were moved
+	Uneven   int     `json:"uneven,omitempty"`   // rounds that count though they were
 }
 
 func (o outcome) entry(name string) entry {

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/bench/internal/duel"
+	"github.com/zwire-mq/zwire/bench/internal/machine"
 )
 
 const (
@@ -37,6 +38,7 @@ const (
 	rivalSeconds    = 1
 	defaultSeconds  = 0.6
 	wholeLimit      = 20 * time.Minute
+	wholeSpare      = 6 * time.Minute
 
 	quickRounds  = 1
 	quickSeconds = 0.15
@@ -114,7 +116,7 @@ func (s settings) compare(ctx context.Context, bench string, plan plan) error {
 	if err != nil {
 		return err
 	}
-	machine, err := look(ctx, bench, start)
+	place, err := look(ctx, bench, start)
 	if err != nil {
 		return err
 	}
@@ -131,7 +133,7 @@ func (s settings) compare(ctx context.Context, bench string, plan plan) error {
 	}
 	runner := s.runner(programs.execute)
 	r := results{
-		Machine: machine, Plan: plan, Rounds: runner.String(),
+		Machine: place, Plan: plan, Rounds: runner.String(),
 		Command: strings.Join(append([]string{"go run ./compare"}, os.Args[1:]...), " "),
 	}
 	limited, cancel := context.WithDeadline(ctx, start.Add(s.mostTime()))
@@ -191,7 +193,7 @@ func (s settings) mostTime() time.Duration {
 }
 
 func (s settings) runner(execute executor) *runner {
-	r := &runner{rounds: s.rounds, seconds: s.seconds, quick: s.quick, execute: execute}
+	r := &runner{rounds: s.rounds, seconds: s.seconds, quick: s.quick, execute: execute, distance: machine.Distance}
 	switch {
 	case s.seconds > 0:
 	case s.quick:
@@ -201,6 +203,9 @@ func (s settings) runner(execute executor) *runner {
 	}
 	if s.quick && r.rounds == 0 {
 		r.rounds = quickRounds
+	}
+	if !s.quick {
+		r.spare = wholeSpare
 	}
 	return r
 }

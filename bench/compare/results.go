@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/zwire-mq/zwire/bench/internal/figures"
 )
 
 // Results are all that RESULTS.json has; the tables and plots are made from it.
@@ -109,6 +112,9 @@ func (r *results) writePage(w io.Writer, drawn map[string]bool) {
 	r.Machine.Write(w, "libzmq "+r.Machine.Libzmq)
 	fmt.Fprintf(w, "- the run took %.1f minutes\n", r.Minutes)
 	fmt.Fprintf(w, "- %s\n", r.Rounds)
+	if text := r.distances(); text != "" {
+		fmt.Fprintf(w, "- %s\n", text)
+	}
 	fmt.Fprintf(w, "\n%s\n", summary(lines, r.failures()))
 	fmt.Fprintln(w, "\nA cell is `median [minimum..maximum]` of the runs. The contenders took turns; where libzmq ran with one")
 	fmt.Fprintln(w, "and with two I/O threads, the better median counts.")
@@ -122,6 +128,28 @@ func (r *results) writePage(w io.Writer, drawn map[string]bool) {
 		table.keepPlots(drawn)
 		table.write(w, own)
 	}
+}
+
+// distances says how far apart the cores were, and what that changed.
+func (r *results) distances() string {
+	var all []float64
+	repeated, uneven := 0, 0
+	for _, outcome := range r.Outcomes {
+		repeated, uneven = repeated+outcome.Repeated, uneven+outcome.Uneven
+		for _, entry := range outcome.Entries {
+			for _, sample := range entry.Samples {
+				if distance := sample[lineSeconds]; distance > 0 {
+					all = append(all, distance*1e9)
+				}
+			}
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("a cache line took %.0f to %.0f ns (median %.0f) from one core to the other and back; "+
+		"rounds held again because that changed: %d, left as they were: %d",
+		slices.Min(all), slices.Max(all), figures.Median(all), repeated, uneven)
 }
 
 func (t *table) keepPlots(drawn map[string]bool) {

@@ -249,8 +249,6 @@ func mixed() []contest {
 // senders compares eight goroutines that send on one socket with one.
 func senders() []contest {
 	const alone, together = "1 sender", "8 senders"
-	streams := []contender{pushPull(alone, "perf", ""), {together, "perf thr-pull", "perf thr-push -senders 8"}}
-	inproc := []contender{{alone, "perf inproc-thr", ""}, {together, "perf inproc-thr -senders 8", ""}}
 	var all []contest
 	for _, size := range []int{10, 1000} {
 		target := 0.7
@@ -258,16 +256,21 @@ func senders() []contest {
 			target = 1
 		}
 		tcp := throughput("tcp senders", "tcp", size)
-		tcp.contenders = streams
+		tcp.contenders = []contender{
+			pushPull(alone, "perf", ""), {together, "perf thr-pull", "perf thr-push -senders 8"},
+			pushPull(limit, "limit", fmt.Sprintf(" -batch %d", limitBatch("tcp", size))),
+		}
 		within := throughput("inproc senders", "", size)
-		within.contenders = inproc
+		within.contenders = []contender{
+			{alone, "perf inproc-thr", ""}, {together, "perf inproc-thr -senders 8", ""}, {limit, "limit inproc-thr", ""},
+		}
 		for _, c := range []contest{tcp, within} {
 			c.plot = ""
 			least := measure{key: "least", unit: "of the mean", scale: 1}
 			transport, _, _ := strings.Cut(c.name, " ")
 			work := transport + ", " + sizeText(size)
 			c.figures = []figure{
-				{tableSenders, work, messagesPerSecond(size), together, []string{alone}, "", target},
+				{tableSenders, work, messagesPerSecond(size), together, []string{alone}, limit, target},
 				{tableSenders, work + ", the least busy of 8", least, together, nil, "", 0.5},
 			}
 			all = append(all, c)

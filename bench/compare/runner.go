@@ -10,17 +10,21 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
 	calibrationRuns = 3  // at most, until one is long enough to tell
 	calibrationGrow = 50 // times, from one such run to the next
+	againMost       = 3  // times that one round is held again
+	distanceChange  = 2  // from this factor on
 )
 
 // keys of a sample that no program reports
 const (
 	runSeconds    = "run_s"
 	cpuPerMessage = "cpu_s_per_msg"
+	lineSeconds   = "line_s" // what machine.Distance was behind the run
 )
 
 // A runner holds contests.
@@ -29,6 +33,11 @@ type runner struct {
 	seconds float64
 	quick   bool
 	execute executor
+	// distance says how far the cores are apart: some of what is measured takes
+	// twice as long when they are far. A round in which that changes would not
+	// compare like with like; it is held again while there is spare time.
+	distance func() time.Duration
+	spare    time.Duration
 }
 
 // An executor runs one process or a pair of them.
@@ -57,18 +66,51 @@ func (r *runner) hold(ctx context.Context, c contest) outcome {
 		entry.Command = []string{strings.Join(binder, " "), strings.Join(connecter, " ")}
 	}
 	for round := range r.roundsOf(c) {
-		for turn := range c.contenders {
-			i := (round + turn) % len(c.contenders)
-			r.runOnce(ctx, c, c.contenders[i], &result.Entries[i])
-		}
+		r.holdEvenly(ctx, c, round, &result)
 	}
 	return result
 }
 
-func (r *runner) runOnce(ctx context.Context, c contest, who contender, entry *entry) {
-	if entry.Failure != "" {
-		return
+// holdEvenly holds a round until the cores are not moved in it.
+func (r *runner) holdEvenly(ctx context.Context, c contest, round int, result *outcome) {
+	for again := 0; ; again++ {
+		began := time.Now()
+		if r.holdRound(ctx, c, round, result) {
+			return
+		}
+		if r.spare -= time.Since(began); r.spare < 0 || again == againMost {
+			result.Uneven++
+			return
+		}
+		result.Repeated++
+		for i := range result.Entries {
+			samples := &result.Entries[i].Samples
+			*samples = (*samples)[:min(round, len(*samples))]
+		}
 	}
+}
+
+// holdRound reports whether the cores stayed as far apart as they were.
+func (r *runner) holdRound(ctx context.Context, c contest, round int, result *outcome) bool {
+	nearest := r.distance()
+	farthest := nearest
+	for turn := range c.contenders {
+		i := (round + turn) % len(c.contenders)
+		entry := &result.Entries[i]
+		if entry.Failure != "" {
+			continue
+		}
+		r.runOnce(ctx, c, c.contenders[i], entry)
+		distance := r.distance()
+		nearest, farthest = min(nearest, distance), max(farthest, distance)
+		if len(entry.Samples) > round {
+			entry.Samples[round][lineSeconds] = distance.Seconds()
+		}
+	}
+	return farthest < distanceChange*max(nearest, 1)
+}
+
+func (r *runner) runOnce(ctx context.Context, c contest, who contender, entry *entry) {
 	binder, connecter := c.commands(who, entry.Count)
 	sample, err := r.execute(ctx, binder, connecter, c.transport)
 	if err != nil {
