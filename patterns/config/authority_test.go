@@ -59,6 +59,11 @@ func TestCloseTellsNodes(t *testing.T) {
 	defer node.Close()
 	writer := mustDial(t, &Options{Authorities: []string{endpoint}, Observer: true})
 	defer writer.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := a.pub.WaitSubscribers(ctx, "", 1); err != nil { // its copy comes another way, and may be there before it hears
+		t.Fatal(err)
+	}
 	const changes = 100
 	var writing sync.WaitGroup
 	for i := range changes {
@@ -72,8 +77,6 @@ func TestCloseTellsNodes(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
 	if err := node.reach(ctx, changes); err != nil {
 		t.Errorf("the node is at revision %d: %v", node.Snapshot().Revision(), err)
 	}
