@@ -181,6 +181,41 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	}
 }
 
+// TestRecvAllocates counts what a message costs that the receiver may keep: its memory, and its bytes if they are more than a
+// few.
+func TestRecvAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("pools forget")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := newStage(t)
+	push, pull := made(s, socket.NewPush), made(s, socket.NewPull)
+	s.must(pull.Bind("inproc://x"))
+	s.must(push.Connect("inproc://x"))
+	for _, c := range []struct {
+		bytes int
+		want  float64
+	}{{0, 1}, {14, 1}, {15, 2}, {100, 2}} {
+		var kept []socket.Message
+		msg := socket.NewMessage(make([]byte, c.bytes))
+		for n := range 3 { // chunks grow
+			if got := testing.AllocsPerRun(50, func() {
+				s.must(push.Send(s.context, msg))
+				m, err := pull.Recv(s.context)
+				s.must(err)
+				kept = append(kept[:min(len(kept), 9)], m)
+			}); n == 2 && got != c.want {
+				t.Errorf("%d B: %v allocations, want %v", c.bytes, got, c.want)
+			}
+		}
+		for _, m := range kept {
+			if len(m.Body()) != c.bytes {
+				t.Errorf("%d B: kept are %d", c.bytes, len(m.Body()))
+			}
+		}
+	}
+}
+
 func BenchmarkSendRecv(b *testing.B) {
 	for _, l := range loads() {
 		b.Run(l.name, func(b *testing.B) {

@@ -3,6 +3,7 @@
 package socket
 
 import (
+	"math/bits"
 	"reflect"
 	"testing"
 	"time"
@@ -30,6 +31,16 @@ func TestDefaultsAreThese(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("the defaults are\n%+v, want\n%+v", got, want)
+		}
+	}
+}
+
+func TestMemoryFillsLines(t *testing.T) {
+	var m Message
+	m.room(100)
+	for what, size := range map[string]int{"a message's memory": int(reflect.TypeFor[memory]().Size()), "100 B": len(m.received.bytes)} {
+		if size%lineBytes != 0 && bits.UintSize == 64 {
+			t.Errorf("%s: %d B, want whole lines of %d", what, size, lineBytes)
 		}
 	}
 }

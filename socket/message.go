@@ -15,11 +15,15 @@ type Message struct { // four words: what is larger is not kept in registers, an
 	received *memory // of the frames, if the message was received
 }
 
-// memory is what a message is received into, and the next one again.
+// memory is what a message is received into, and the next one again. It and its bytes fill cache lines: nobody on another core
+// has to wait for a line in which something else of his stands, such as what he sends.
 type memory struct {
 	bytes  []byte    // len == cap
 	single [1][]byte // the frames of most messages
+	little [16]byte  // bytes, at first
 }
+
+const lineBytes = 64
 
 // NewMessage wraps frames, without copying them. No frames make an empty Message, which cannot be sent; a single empty
 // frame is a message.
@@ -84,15 +88,20 @@ func (m *Message) room(n int) []byte {
 		m.frames = m.received.single[:]
 	}
 	m.frames = m.frames[:0]
-	if len(m.received.bytes) < n {
-		m.received.bytes = make([]byte, n)
+	r := m.received
+	switch {
+	case n <= len(r.bytes):
+	case n <= len(r.little):
+		r.bytes = r.little[:]
+	default:
+		r.bytes = make([]byte, (n+lineBytes-1)/lineBytes*lineBytes)
 	}
-	return m.received.bytes
+	return r.bytes
 }
 
-// spare returns m's own memory, if it has some.
+// spare returns m's own memory, if it has some to give away.
 func (m *Message) spare() []byte {
-	if m.received == nil {
+	if m.received == nil || len(m.received.bytes) == len(m.received.little) {
 		return nil
 	}
 	return m.received.bytes
