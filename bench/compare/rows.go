@@ -265,7 +265,7 @@ func senders() []contest {
 			{alone, "perf inproc-thr", ""}, {together, "perf inproc-thr -senders 8", ""}, {limit, "limit inproc-thr", ""},
 		}
 		for _, c := range []contest{tcp, within} {
-			c.plot = ""
+			c.plot, c.rounds = "", senderRounds
 			least := measure{key: "least", unit: "of the mean", scale: 1}
 			transport, _, _ := strings.Cut(c.name, " ")
 			work := transport + ", " + sizeText(size)

@@ -48,8 +48,8 @@ func (r *runner) String() string {
 	if r.rounds > 0 {
 		return fmt.Sprintf("rounds of about %g s: %d", r.seconds, r.rounds)
 	}
-	return fmt.Sprintf("rounds of about %g s: %d; of round trips %d; of other Go libraries %d, of about %d s",
-		r.seconds, defaultRounds, roundTripRounds, rivalRounds, rivalSeconds)
+	return fmt.Sprintf("rounds of about %g s: %d; of round trips %d; of several senders %d; of other Go libraries %d, of about %d s",
+		r.seconds, defaultRounds, roundTripRounds, senderRounds, rivalRounds, rivalSeconds)
 }
 
 // hold changes who begins from round to round. Who has failed once is out.
