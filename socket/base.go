@@ -42,13 +42,6 @@ type pattern interface {
 	choose(p *plan, first []byte, n int) error
 }
 
-// shortcut is a pattern that knows a way for most small messages that needs no plan. Its method is called like those of
-// pattern.
-type shortcut interface {
-	// sendSmall sends a message of one frame, or says that it has to go the long way.
-	sendSmall(body []byte) bool
-}
-
 // plan is where a message goes and how it changes on the way.
 type plan struct {
 	how     manner      // the sender wants it
@@ -130,11 +123,11 @@ type base struct {
 	options Options
 	context *Context
 	pattern pattern
-	filter  filter   // nil: messages pass as they are
-	brief   shortcut // nil: the pattern has none
+	filter  filter      // nil: messages pass as they are
+	brief   *publishing // pattern, if it is one: a small message needs no plan; else nil
 	config  session.Config
 
-	smallMost int // the largest body that may take the short way
+	smallMost int // the largest body, or message of several frames on the wire, that may take the short way
 
 	// Each direction stands on cache lines of its own: a goroutine that sends and one that receives do not meet.
 	_           [128]byte

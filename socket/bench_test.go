@@ -63,11 +63,15 @@ func made[S any](s stage, open func(*socket.Options) (S, error)) S {
 func loads() []load {
 	var all []load
 	for _, bytes := range []int{10, 100, 1000} {
-		all = append(all, load{fmt.Sprintf("push/%dB", bytes), 500, func(s stage) func() { return pushLoad(s, bytes) }})
+		all = append(all, load{fmt.Sprintf("push/%dB", bytes), 500, func(s stage) func() { return pushLoad(s, make([]byte, bytes)) }})
 	}
+	topic, body := []byte("market.x"), make([]byte, 92)
+	all = append(all, load{"push/8B+92B", 500, func(s stage) func() { return pushLoad(s, topic, body) }})
 	for _, peers := range []int{1, 8, 64, 256} {
-		all = append(all, load{fmt.Sprintf("pub/%d", peers), 50 * peers, func(s stage) func() { return pubLoad(s, peers) }})
+		msg := fmt.Appendf(nil, "market.%093d", 0)
+		all = append(all, load{fmt.Sprintf("pub/%d", peers), 50 * peers, func(s stage) func() { return pubLoad(s, peers, msg) }})
 	}
+	all = append(all, load{"pub/1/8B+92B", 50, func(s stage) func() { return pubLoad(s, 1, topic, body) }})
 	return append(all,
 		load{"pub/nobody", 50, nobodyLoad},
 		load{"router/echo", 200, routerLoad},
@@ -76,11 +80,11 @@ func loads() []load {
 }
 
 // pushLoad sends 500 messages, then receives them.
-func pushLoad(s stage, bytes int) func() {
+func pushLoad(s stage, frames ...[]byte) func() {
 	pull, push := made(s, socket.NewPull), made(s, socket.NewPush)
 	s.must(pull.Bind("inproc://x"))
 	s.must(push.Connect("inproc://x"))
-	msg := socket.NewMessage(make([]byte, bytes))
+	msg := socket.NewMessage(frames...)
 	var got socket.Message
 	return func() {
 		for range 500 {
@@ -93,7 +97,7 @@ func pushLoad(s stage, bytes int) func() {
 }
 
 // pubLoad sends 50 messages of 100 B, which each of the subscribers then receives.
-func pubLoad(s stage, peers int) func() {
+func pubLoad(s stage, peers int, frames ...[]byte) func() {
 	pub := made(s, socket.NewPub)
 	s.must(pub.Bind("inproc://x"))
 	subs := make([]*socket.Sub, peers)
@@ -103,7 +107,7 @@ func pubLoad(s stage, peers int) func() {
 		s.must(subs[i].Connect("inproc://x"))
 	}
 	s.must(pub.WaitSubscribers(s.context, "market.oil", peers))
-	msg := socket.NewMessage(fmt.Appendf(nil, "market.%093d", 0))
+	msg := socket.NewMessage(frames...)
 	var got socket.Message
 	return func() {
 		for range 50 {

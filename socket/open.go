@@ -24,7 +24,7 @@ func (b *base) open(t traits, p pattern, opts *Options) error {
 	b.traits, b.pattern, b.options = t, p, o
 	b.smallMost = min(pipe.SmallBodyMax, b.options.messageBytes())
 	b.filter, _ = p.(filter)
-	b.brief, _ = p.(shortcut)
+	b.brief, _ = p.(*publishing)
 	b.plain = b.filter == nil
 	b.context = o.Context
 	if b.context == nil {

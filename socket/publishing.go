@@ -103,16 +103,17 @@ func (p *publishing) revive(m *member) {
 	}
 }
 
-// sendSmall sends a message of one small frame that nobody wants, or only one peer in the middle of a burst.
-func (p *publishing) sendSmall(body []byte) bool {
+// sendSmall sends a small message that nobody wants, or only one peer in the middle of a burst; or says that it has to go the
+// long way. Several frames are n bytes on the wire. It is called like the methods of pattern.
+func (p *publishing) sendSmall(frames [][]byte, n int) bool {
 	if b := p.base; len(b.wide.ends) > 0 || b.closed.Load() {
 		return false
 	}
-	switch matches := p.fanout.Match(body); len(matches) {
+	switch matches := p.fanout.Match(frames[0]); len(matches) {
 	case 0:
 		return true
 	case 1:
-		if matches[0].Out.AppendSmall(body) {
+		if q := matches[0].Out; len(frames) == 1 && q.AppendSmall(frames[0]) || len(frames) > 1 && q.AppendFew(frames, n) {
 			return true
 		}
 	}

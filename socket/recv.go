@@ -160,8 +160,11 @@ func (b *base) fetchNow(msg *Message) bool {
 // fetchSmall takes a message that comes from where the last one came from, and looks like it.
 func (b *base) fetchSmall(msg *Message) bool {
 	r := msg.received
-	if r == nil || len(msg.frames) != 1 || !b.plain && !b.wants() {
+	if r == nil || !b.plain && !b.wants() {
 		return false
+	}
+	if len(msg.frames) != 1 {
+		return len(msg.frames) > 1 && b.fetchFew(msg)
 	}
 	n, ok := b.fair.TakeSmall(r.bytes)
 	if ok {
@@ -169,6 +172,15 @@ func (b *base) fetchSmall(msg *Message) bool {
 		b.received++
 	}
 	return ok
+}
+
+// fetchFew is fetchSmall for several frames.
+func (b *base) fetchFew(msg *Message) bool {
+	if !b.fair.TakeFew(msg.received.bytes, msg.frames) {
+		return false
+	}
+	b.received++
+	return true
 }
 
 // wants reports whether the next message is one that fetchSmall may take, and a SUB wants it.

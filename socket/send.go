@@ -64,7 +64,8 @@ func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 	if b.out.mailed.Load() {
 		b.out.read()
 	} else if len(frames) == 1 && len(frames[0]) <= b.smallMost &&
-		(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames[0])) {
+		(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames, 0)) ||
+		len(frames) > 1 && b.sendFew(frames) {
 		// In a burst the next message goes where the last one went, and nothing is new but its bytes.
 		b.sent++
 		sent := b.sent
@@ -79,6 +80,15 @@ func (b *base) send(ctx context.Context, frames [][]byte, how manner) error {
 		return nil
 	}
 	return b.sendLong(ctx, frames, how)
+}
+
+// sendFew is the short way of a message of several frames.
+func (b *base) sendFew(frames [][]byte) bool {
+	if limit := b.options.MessageFrames; b.express == nil && b.brief == nil || limit > 0 && len(frames) > limit {
+		return false
+	}
+	n := pipe.EncodedBytes(nil, frames)
+	return n <= b.smallMost && (b.express != nil && b.express.AppendFew(frames, n) || b.brief != nil && b.brief.sendSmall(frames, n))
 }
 
 // Senders that meet at the turn give each other a chance after turnMessages, since the Go scheduler lets each run for 10 ms,
@@ -285,7 +295,8 @@ func (s bulkSender) SendBatch(ctx context.Context, msgs []Message) (int, error) 
 	for i := range msgs {
 		frames := msgs[i].frames
 		if len(frames) == 1 && len(frames[0]) <= b.smallMost &&
-			(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames[0])) {
+			(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames, 0)) ||
+			len(frames) > 1 && b.sendFew(frames) {
 			b.sent++
 			continue
 		}

@@ -62,20 +62,24 @@ func TestRoomDoesNotAskForRevive(t *testing.T) {
 // What took the short way counts like the rest, and takes no more than there is room for.
 func TestSmallOnesCount(t *testing.T) {
 	const limit = 40
+	more := 0
 	for name, has := range map[string]func(q *Queue) bool{
 		"Room": func(q *Queue) bool { return q.Room(3) },
 		"Fits": func(q *Queue) bool { return q.Fits(3, 0) },
 		"Queued": func(q *Queue) bool {
 			messages, bytes := q.Queued()
-			return messages != limit || bytes != 3*limit
+			return messages != limit || bytes != 3*limit+more
 		},
 	} {
 		q, _ := newWatched(Limits{Messages: limit})
 		sent := 0
+		more = 0
 		for ; q.held == 0; sent++ {
 			q.Append(nil, [][]byte{{1}})
 		}
-		for q.Quicken(0); q.AppendSmall([]byte{1}); sent++ {
+		few := [][]byte{{}, {}} // of four bytes, one more than the others
+		for q.Quicken(0); sent%2 == 0 && q.AppendSmall([]byte{1}) || sent%2 == 1 && q.AppendFew(few, 4); sent++ {
+			more += sent % 2
 		}
 		if sent != limit || has(q) {
 			t.Errorf("%s: %d messages, want %d, and no room behind them", name, sent, limit)

@@ -434,6 +434,73 @@ func TestEncoderGrowsAndShrinks(t *testing.T) {
 	}
 }
 
+// TakeFew takes what has as many frames as it is asked for, small ones, and fits; or else it changes nothing.
+func TestTakeFew(t *testing.T) {
+	frames := func(sizes ...int) (all [][]byte) {
+		for i, n := range sizes {
+			all = append(all, body(i, n))
+		}
+		return all
+	}
+	for _, c := range []struct {
+		sent     [][]byte
+		asked    int
+		memory   int
+		isCopied bool
+	}{
+		{frames(3, 5), 2, 8, true},
+		{frames(0, 0), 2, 0, true},
+		{frames(8, 16, 17), 3, 41, true},
+		{frames(255, 256, 1), 3, 600, true},
+		{frames(1, SmallBodyMax), 2, 3000, true},
+		{frames(3, 5), 2, 7, false},
+		{frames(3, 5), 3, 100, false},
+		{frames(3, 5, 1), 2, 100, false},
+		{frames(8), 2, 100, false},
+		{frames(1, SmallBodyMax+1), 2, 3000, false},
+		{frames(SmallBodyMax+1, 1), 2, 3000, false},
+	} {
+		q, _ := newWatched(Limits{})
+		chunk, end := NewChunk(4*SmallBodyMax), 0
+		for _, frames := range [][][]byte{{[]byte("before")}, c.sent, {[]byte("behind"), nil}} {
+			encode(chunk.Buf[end:], nil, frames)
+			end += EncodedBytes(nil, frames)
+		}
+		q.Publish(chunk, 0, end, 3)
+		q.Pop(len(q.Front()))
+		got, memory := make([][]byte, c.asked), make([]byte, c.memory)
+		if ok := q.TakeFew(memory, got); ok != c.isCopied {
+			t.Errorf("%d of %d frames, memory %d: %v", c.asked, len(c.sent), c.memory, ok)
+		} else if ok {
+			if !slices.EqualFunc(got, c.sent, bytes.Equal) {
+				t.Errorf("got %q, want %q", got, c.sent)
+			}
+			for _, f := range got {
+				if cap(f) != len(f) {
+					t.Errorf("a frame of %d bytes may grow to %d, over the next one", len(f), cap(f))
+				}
+			}
+		} else {
+			if !bytes.Equal(memory, make([]byte, c.memory)) || slices.ContainsFunc(got, func(f []byte) bool { return f != nil }) {
+				t.Errorf("%d of %d frames: nothing is taken, and something is changed", c.asked, len(c.sent))
+			}
+			want := make([]byte, EncodedBytes(nil, c.sent))
+			encode(want, nil, c.sent)
+			if b := q.Front(); !bytes.Equal(b, want) {
+				t.Errorf("in front are %d bytes, want %d, or others", len(b), len(want))
+			}
+			q.Pop(len(q.Front()))
+		}
+		if b := q.Front(); !bytes.Contains(b, []byte("behind")) {
+			t.Errorf("%d bytes come next", len(b))
+		}
+	}
+	q, _ := newWatched(Limits{})
+	if q.TakeFew(make([]byte, 10), make([][]byte, 2)) {
+		t.Error("taken from nothing")
+	}
+}
+
 // Who is asked for little, again and again, holds nothing back for longer each time, up to a bound; who fills what may be held
 // back begins anew. Between two sockets that is drafted, and comes out as if it were not; without a burst there is no draft.
 func TestHeldBack(t *testing.T) {

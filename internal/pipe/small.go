@@ -77,6 +77,16 @@ func (q *Queue) AppendSmall(body []byte) bool {
 	return true
 }
 
+// AppendFew is AppendSmall for a message of several frames, which is n bytes on the wire.
+func (q *Queue) AppendFew(frames [][]byte, n int) bool {
+	b := q.reserve(n)
+	if b == nil {
+		return false
+	}
+	encode(b, nil, frames)
+	return true
+}
+
 // AppendSmallWire is AppendSmall for a message, or command, that is in wire form already.
 func (q *Queue) AppendSmallWire(message []byte) bool {
 	b := q.reserve(len(message))
@@ -105,7 +115,7 @@ func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
 		return 0, false
 	}
 	b := q.front[off:]
-	head, n := smallHeader(b)
+	head, n := smallHeader(b, 0)
 	if head == 0 || n >= len(memory) {
 		return 0, false
 	}
@@ -115,23 +125,59 @@ func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
 	return n, true
 }
 
-// FrontSmall returns the body of the message that TakeSmall would take, if memory is large enough.
+// TakeFew is TakeSmall for a message of as many frames as frames has, more than one: they become the copies of its bodies, which
+// stand in memory one behind the other.
+func (q *Queue) TakeFew(memory []byte, frames [][]byte) bool {
+	off := q.off
+	if off+wire.HeaderBytesMin > len(q.front) || int(q.pops)+1 >= q.popsMost || off >= q.offMost {
+		return false
+	}
+	b := q.front[off:]
+	at, room := 0, len(memory)
+	for i := range frames { // whether it is such a message, before anything is changed
+		head, n := smallHeader(b[at:], flagOf(i, frames))
+		if room -= n; head == 0 || room < 0 {
+			return false
+		}
+		at += head + n
+	}
+	q.off += at
+	q.pops++
+	for i := range frames {
+		head, n := smallHeader(b, flagOf(i, frames))
+		put(memory, b[head:head+n])
+		frames[i] = memory[:n:n]
+		memory, b = memory[n:], b[head+n:]
+	}
+	return true
+}
+
+// flagOf is the flag of frame i.
+func flagOf(i int, frames [][]byte) byte {
+	if i+1 < len(frames) {
+		return wire.FlagMore
+	}
+	return 0
+}
+
+// FrontSmall returns the first body of the message that TakeSmall or TakeFew would take, if memory is large enough and it has
+// so many frames.
 func (q *Queue) FrontSmall() (body []byte, ok bool) {
 	if q.off+wire.HeaderBytesMin > len(q.front) {
 		return nil, false
 	}
 	b := q.front[q.off:]
-	head, n := smallHeader(b)
+	head, n := smallHeader(b, b[0]&wire.FlagMore)
 	return b[head : head+n], head > 0
 }
 
-// smallHeader returns the sizes of the header and of the body of the message in front of b; no header if it is not a small
-// message of one frame.
-func smallHeader(b []byte) (head, n int) {
-	if b[0] == 0 {
+// smallHeader returns the sizes of the header and of the body of the frame in front of b; no header if it is not a small frame,
+// or not one with this FlagMore or without it.
+func smallHeader(b []byte, more byte) (head, n int) {
+	if b[0] == more {
 		return wire.HeaderBytesMin, int(b[1])
 	}
-	if b[0] == wire.FlagLong && binary.BigEndian.Uint64(b[1:]) <= SmallBodyMax {
+	if b[0] == more|wire.FlagLong && binary.BigEndian.Uint64(b[1:]) <= SmallBodyMax {
 		return wire.HeaderBytesMax, int(binary.BigEndian.Uint64(b[1:]))
 	}
 	return 0, 0

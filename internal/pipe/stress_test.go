@@ -135,7 +135,7 @@ func (r *rig) write(random *rand.Rand) error {
 		frames := r.makeMessage(random, i, memory)
 		n := EncodedBytes(nil, frames)
 		r.writing.Lock()
-		short := len(frames) == 1 && len(frames[0]) <= 255 && !r.shared && r.q.AppendSmall(frames[0])
+		short := !r.shared && n <= SmallBodyMax && (len(frames) == 1 && r.q.AppendSmall(frames[0]) || len(frames) > 1 && r.q.AppendFew(frames, n))
 		for !short && !r.q.Fits(n, r.byteMark) {
 			r.writing.Unlock()
 			r.handOut()
@@ -218,6 +218,12 @@ func (r *rig) take(b []byte) error {
 	return nil
 }
 
+func (r *rig) takeFrames(frames [][]byte) error {
+	b := make([]byte, EncodedBytes(nil, frames))
+	encode(b, nil, frames)
+	return r.take(b)
+}
+
 // drop counts what it drops afterwards, when credit is back: it is for queues without a limit on messages.
 func (r *rig) drop(random *rand.Rand) {
 	if r.discards && random.IntN(100) == 0 {
@@ -268,11 +274,14 @@ func (r *rig) drain(random *rand.Rand) error {
 // receive takes a message as a socket does: the memory of a large one, when it can have it.
 func (r *rig) receive(random *rand.Rand) (more bool, err error) {
 	if random.IntN(4) > 0 {
-		memory := [256 + 2]byte{1: 255} // a short header, and what TakeSmall leaves of it
-		if n, ok := r.q.TakeSmall(memory[2:]); ok {
+		memory := make([]byte, random.IntN(SmallBodyMax))
+		if n, ok := r.q.TakeSmall(memory); ok {
 			r.taken++
-			memory[1] = byte(n)
-			return true, r.take(memory[:2+n])
+			return true, r.takeFrames([][]byte{memory[:n]})
+		}
+		if frames := make([][]byte, 2+random.IntN(max(1, r.frames-1))); r.q.TakeFew(memory, frames) {
+			r.taken++
+			return true, r.takeFrames(frames)
 		}
 	}
 	b := r.q.Front()

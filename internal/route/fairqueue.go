@@ -71,7 +71,12 @@ func (f *FairQueue) TakeSmall(memory []byte) (n int, ok bool) {
 	return f.lone.TakeSmall(memory)
 }
 
-// FrontSmall returns the body of the message that TakeSmall would take, if memory is large enough.
+// TakeFew is TakeSmall for a message of several frames.
+func (f *FairQueue) TakeFew(memory []byte, frames [][]byte) bool {
+	return f.lone != nil && f.lone.TakeFew(memory, frames)
+}
+
+// FrontSmall returns the first body of the message that TakeSmall or TakeFew would take: see pipe.Queue.FrontSmall.
 func (f *FairQueue) FrontSmall() (body []byte, ok bool) {
 	if f.lone == nil {
 		return nil, false
