@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/config/internal/wire"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 func TestObserver(t *testing.T) {
@@ -89,6 +90,17 @@ func TestPromoteStandby(t *testing.T) {
 	if _, err := c.Set(limit(t), "a/k", nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestFreshnessAlone: the only authority goes, and the client says so after three of its intervals.
+func TestFreshnessAlone(t *testing.T) {
+	a, endpoint := newCentre(t, func(o *AuthorityOptions) { o.Interval = intervalMin })
+	c := mustDial(t, &Options{Authorities: []string{endpoint}})
+	defer c.Close()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sockettest.Until(t, "the authority is away", func() bool { return !c.Freshness().Connected })
 }
 
 func TestFreshness(t *testing.T) {

@@ -231,11 +231,11 @@ func (m *Machine) Deadline() (first time.Time) {
 	for at := range m.links {
 		earlier(m.helloAt(at))
 	}
+	if m.followed >= 0 && !m.away { // also while its stream is gone: nothing else may come to say so
+		earlier(m.heard.Add(m.patience()))
+	}
 	if m.followed < 0 || !m.links[m.followed].greeted {
 		return first
-	}
-	if !m.away {
-		earlier(m.heard.Add(m.patience()))
 	}
 	switch {
 	case m.sync != nil:

@@ -387,6 +387,25 @@ func TestAway(t *testing.T) {
 	}
 }
 
+// TestAwayWithItsStream: the only authority is away as well when its stream has gone.
+func TestAwayWithItsStream(t *testing.T) {
+	s := synced(t, Config{})
+	s.m.Lost(0, s.now)
+	if s.after(2 * time.Second); !s.m.View().Connected {
+		t.Error("away after 2 s")
+	}
+	if s.after(2 * time.Second); s.m.View().Connected {
+		t.Error("after 4 s it is not away")
+	}
+	if due := s.m.Deadline(); !due.IsZero() {
+		t.Errorf("something is due at %v, with nobody there", due)
+	}
+	s.m.Connected(0, s.now)
+	if s.welcome(0, wire.RolePrimary, 1); !s.m.View().Connected {
+		t.Error("it is back, and counts as away")
+	}
+}
+
 // TestPromoteOnce: a request for one authority is sent there once, followed or not.
 func TestPromoteOnce(t *testing.T) {
 	s := newScript(t, Config{Links: 2})
