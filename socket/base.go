@@ -22,6 +22,7 @@ type traits struct {
 	deaf          bool // never receives: what peers send is dropped
 	mute          bool // never sends
 	balanced      bool // any message can go to any peer
+	addressed     bool // a message's frame 0 says where it goes, and stays behind
 	subscribable  bool // peers subscribe; what they send goes to the sending side
 }
 

@@ -165,6 +165,26 @@ func TestSendTooLarge(t *testing.T) {
 	})
 }
 
+// Whatever a ROUTER may receive it may send back: the identity in front does not count.
+func TestRouterSendsBack(t *testing.T) {
+	overAll(t, func(s *scene) {
+		limits := socket.Options{MessageBytes: 1000, MessageFrames: 3, Identity: []byte("asker")}
+		router, dealer := open(s, socket.NewRouter, limits), open(s, socket.NewDealer, limits)
+		s.link(router, dealer)
+		large := strings.Repeat("x", 1000)
+		for _, frames := range [][]string{{large}, {"", "", ""}, {"", large, ""}} {
+			s.send(dealer, frames...)
+			got, err := router.Recv(s.ctx)
+			s.ok(err)
+			s.ok(router.Send(s.ctx, got))
+			s.want(dealer, frames...)
+		}
+		for _, frames := range [][]string{{"asker", large + "x"}, {"asker", "", "", "", ""}, {"asker", large, "x"}} {
+			s.is("Send", router.Send(s.ctx, message(frames...)), socket.ErrTooLarge)
+		}
+	})
+}
+
 // Receiving what is larger than the limits ends that stream, is counted, and harms no other.
 func TestReceiveTooLarge(t *testing.T) {
 	for name, frames := range map[string][]string{

@@ -25,7 +25,8 @@ func (s sender) sends()      {}
 
 // Proxy forwards messages between two sockets, both ways where both can send and receive, until ctx ends, whose error it
 // returns, or one of them is closed, which is net.ErrClosed. A message that one side cannot take yet waits, and so do
-// those behind it: nothing is lost, and whoever sends is slowed down.
+// those behind it: whoever sends is slowed down. What a side can never take is dropped and counted there: a message for
+// nobody, or one that is too large for it, perhaps by the identity that a ROUTER has put in front.
 func Proxy(ctx context.Context, front, back Socket) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -51,8 +52,13 @@ func forward(ctx context.Context, from, to *base) error {
 		if err := from.recv(ctx, &msg, true); err != nil {
 			return err
 		}
-		err := to.send(ctx, msg.frames, toWait)
-		if err != nil && !errors.Is(err, ErrUnroutable) && !errors.Is(err, ErrTooLarge) {
+		switch err := to.send(ctx, msg.frames, toWait); err {
+		case nil:
+		case ErrUnroutable:
+			to.counts.drop(DropUnroutable, 1)
+		case ErrTooLarge:
+			to.counts.drop(DropTooLarge, 1)
+		default:
 			return err
 		}
 	}

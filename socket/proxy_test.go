@@ -25,6 +25,38 @@ func proxy(s *scene, front, back socket.Socket) (stop func()) {
 	}
 }
 
+// What the other side can never take is counted there, and what comes behind it goes through.
+func TestProxyCannot(t *testing.T) {
+	overAll(t, func(s *scene) {
+		limits := socket.Options{MessageBytes: 1000, MessageFrames: 3, RouterMandatory: true}
+		front, back := open(s, socket.NewRouter, limits), open(s, socket.NewDealer, limits)
+		asker, worker := open(s, socket.NewDealer), open(s, socket.NewDealer)
+		s.link(front, asker)
+		s.link(back, worker)
+		stop := proxy(s, front, back)
+		s.send(asker, "a", "b", "c") // with the identity there are four
+		s.send(asker, strings.Repeat("x", 998))
+		s.send(asker, "small")
+		got := s.recv(worker)
+		if len(got) != 2 || got[1] != "small" {
+			s.Errorf("the worker has %.100q", got)
+		}
+		s.send(worker, "nobody", "x")
+		s.send(worker, "alone")
+		s.send(worker, got...)
+		s.want(asker, "small")
+		stop()
+		for name, c := range map[string]struct {
+			of     anySocket
+			reason socket.DropReason
+		}{"back": {back, socket.DropTooLarge}, "front": {front, socket.DropUnroutable}} {
+			if dropped := c.of.Stats().Dropped; dropped[c.reason] != 2 || len(dropped) != 1 {
+				s.Errorf("%s: dropped %v, want 2 that were %s", name, dropped, c.reason)
+			}
+		}
+	})
+}
+
 // Requests from many REQ come through ROUTER and DEALER to several REP, and each reply to its asker.
 func TestProxyRequests(t *testing.T) {
 	overAll(t, func(s *scene) {

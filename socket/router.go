@@ -23,7 +23,7 @@ type Router struct {
 func NewRouter(opts *Options) (*Router, error) {
 	b := new(base)
 	p := &routing{base: b}
-	if err := b.open(traits{name: "ROUTER", peers: []string{"REQ", "DEALER", "ROUTER"}, sendsIdentity: true}, p, opts); err != nil {
+	if err := b.open(traits{name: "ROUTER", peers: []string{"REQ", "DEALER", "ROUTER"}, sendsIdentity: true, addressed: true}, p, opts); err != nil {
 		return nil, err
 	}
 	return &Router{b, bulkSender{sender{b}}, bulkReceiver{receiver{b}}}, nil

@@ -172,6 +172,9 @@ func (b *base) measure(frames [][]byte) (int, error) {
 	if len(frames) == 0 {
 		return 0, ErrEmpty
 	}
+	if b.traits.addressed {
+		frames = frames[1:]
+	}
 	if len(frames) == 1 && len(frames[0]) <= b.options.messageBytes() {
 		return wire.HeaderBytes(len(frames[0])) + len(frames[0]), nil
 	}

@@ -27,6 +27,7 @@ type DropReason string
 const (
 	DropFull       DropReason = "full"        // PUB, XPUB and ROUTER: the peer's queue was full
 	DropUnroutable DropReason = "unroutable"  // ROUTER: no such peer
+	DropTooLarge   DropReason = "too large"   // Proxy: the other socket may not send it
 	DropAskerGone  DropReason = "asker gone"  // REP: the asker has left
 	DropPeerGone   DropReason = "peer gone"   // queued for an accepted peer that left, or for a socket that refused the inproc pipe
 	DropLinger     DropReason = "linger"      // queued when linger expired, at Close or Disconnect
