@@ -74,7 +74,7 @@
 //   - Only to a peer whose handshake has ended, and only types that belong together talk: TestWhoTalksToWhom, TestRuleN2,
 //     TestRuleT1.
 //   - Never more than the limits in memory, whatever a peer claims: TestHostileFrameLen, TestHostileClaimNoData,
-//     TestHostileEndlessMultipart, TestHighWaterMarkOfStreams, TestQueueBytes.
+//     TestHostileEndlessMultipart, TestHighWaterMarkOfStreams, TestQueueBytes, TestHostileChurn.
 //   - A cancelled Recv has taken nothing, a cancelled Send has queued nothing: TestCancelAtAnyMoment,
 //     TestCancelledRecvTakesNothing.
 //   - Every method of every socket may be called from any goroutine at any time, Close included: TestCloseAtEveryMoment,
@@ -82,7 +82,8 @@
 //   - Close returns when streams, addresses and goroutines are gone, and says how many messages it could not hand over:
 //     TestConformanceL7, TestCloseFreesTheEndpoint, TestSendAndCloseAtOnce, TestLingerIsExact.
 //   - Loss happens only at named points, each counted in Stats (socket.DropReason): TestStats, TestLossOfABurst,
-//     TestLossOfAnAcceptedPipeAtEveryOctet.
+//     TestLossOfAnAcceptedPipeAtEveryOctet, TestProxyCannot. Not counted is what the system, or a peer, had taken when the
+//     peer died, and what was never received when its socket was closed.
 //   - No message waits for another: TestNoMessageWaitsForAnother, TestStressBurstsToMany.
 //   - A peer can never make the process panic, hang or grow without bound: the TestHostile tests.
 //   - Sending and receiving small messages allocates nothing: TestNoAllocations.

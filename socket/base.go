@@ -143,6 +143,7 @@ type base struct {
 	sent        uint64           // out
 	wokenAt     uint64           // out: sent, when the sender that had waited longest was woken last
 	crowd       int              // out: above 0 while several senders have met lately
+	postponed   []*member        // out: to be admitted when crowded ends
 
 	_           [128]byte
 	in          turn
@@ -152,13 +153,15 @@ type base struct {
 	plain       bool             // in: messages pass as they are, whoever sent them
 	wanted      *subtrie.Counts  // in: of SUB, which takes those that begin with one of these topics; else nil
 
-	fair   route.FairQueue // in
-	_      [128]byte
-	closed atomic.Bool
-	gone   chan struct{} // closed when Close has done all
-	home   atomic.Pointer[ioloop.Home]
-	news   news
-	counts counters
+	fair    route.FairQueue // in
+	left    leavers         // in
+	_       [128]byte
+	crowded atomic.Bool // in: leavers hold too much for new peers
+	closed  atomic.Bool
+	gone    chan struct{} // closed when Close has done all
+	home    atomic.Pointer[ioloop.Home]
+	news    news
+	counts  counters
 
 	table     sync.Mutex
 	members   map[*member]struct{} // table

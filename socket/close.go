@@ -43,7 +43,7 @@ func (b *base) Disconnect(endpoint string) error {
 
 // Close ends the socket: calls that wait return net.ErrClosed, queued messages are handed over for at most Linger, and
 // when Close returns, streams, addresses and goroutines are gone. A *LostError counts messages that were not handed
-// over. Closing once more is net.ErrClosed.
+// over. What has arrived and was not received is gone with the socket, and not counted. Closing once more is net.ErrClosed.
 func (b *base) Close() error {
 	b.table.Lock()
 	if b.closed.Swap(true) {
@@ -91,6 +91,7 @@ func (b *base) part(members []*member) error {
 	}
 	b.out.lock()
 	b.wide.end()
+	b.admitAll() // else what is queued for them could not be handed over
 	for _, m := range members {
 		m.leaving = true
 		flush(m.end.Out)

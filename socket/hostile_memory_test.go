@@ -101,6 +101,48 @@ func TestHostileLeavers(t *testing.T) {
 	})
 }
 
+// Peers that come to a socket whose application reads nothing, send what they may and go: together they hold little more than
+// one peer may. Nothing is lost: the rest waits in their streams.
+func TestHostileChurn(t *testing.T) {
+	const hwm, messages, size = 10, 5, 20_000
+	peers := min(hostileCount(t, 100), 400) // each keeps a descriptor on both sides
+	for kind, peer := range map[string]string{"PULL": "PUSH", "ROUTER": "DEALER", "DEALER": "DEALER"} {
+		t.Run(kind, func(t *testing.T) {
+			sockettest.Wire(t, func(t *testing.T, endpoint string) {
+				s := hostileBound(t, endpoint, kind, func(o *socket.Options) { o.RecvHWM = hwm })
+				body := make([]byte, size)
+				before := hostileHeap()
+				for range peers {
+					raw := wireDial(t, s)
+					raw.Handshake(peer)
+					for range messages {
+						raw.Send(body)
+					}
+					raw.Close()
+				}
+				grown := int(hostileHeap()) - int(before)
+				t.Logf("%d peers that have left take %d octets", peers, grown)
+				if most := peers * messages * size / 3; grown > most { // some are in before it is known that others have left
+					t.Errorf("more than %d", most)
+				}
+				from := s.(receiving)
+				for i := range peers * messages {
+					if msg, err := from.Recv(t.Context()); err != nil || len(msg.Frame(msg.Len()-1)) != size {
+						t.Fatalf("message %d: %d frames, %v", i, msg.Len(), err)
+					}
+				}
+				sockettest.Until(t, "all have left", func() bool { return len(s.Peers()) == 0 })
+				last := wireDial(t, s)
+				last.Handshake(peer)
+				last.Send([]byte("last"))
+				if msg, err := from.Recv(t.Context()); err != nil || string(msg.Frame(msg.Len()-1)) != "last" {
+					t.Errorf("%q, %v", frames(msg), err)
+				}
+			})
+		})
+	}
+}
+
 // An envelope as long as a message may be is not kept once it is answered.
 func TestHostileLongEnvelope(t *testing.T) {
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {

@@ -191,6 +191,8 @@ func (b *base) handleOut(l letter) {
 	case letterLeft:
 		m.left = true
 		b.end(m)
+	case letterAdmit:
+		b.admitAll()
 	case letterRevive:
 		if !m.gone && !m.leaving {
 			b.pattern.revive(m)
@@ -255,7 +257,7 @@ func (b *base) attach(m *member) {
 	b.setState(m, PeerConnected)
 	b.wakeSenders()
 	if m.session != nil {
-		m.session.Admit()
+		b.admit(m)
 		return
 	}
 	// Both directions of an inproc pipe begin to flow when their drainer attaches.
@@ -286,6 +288,7 @@ func (b *base) end(m *member) {
 		return
 	}
 	m.gone = true
+	b.postponed = slices.DeleteFunc(b.postponed, func(x *member) bool { return x == m })
 	b.pattern.ended(m)
 	lost := b.discard(m)
 	b.table.Lock()
@@ -374,6 +377,9 @@ func (b *base) handleIn(l letter) {
 	case letterDetach, letterEnded:
 		if b.filter != nil {
 			b.wakeReceivers() // who waits for this very peer must know
+		}
+		if l.subject == letterEnded {
+			b.depart(l.member)
 		}
 	}
 }

@@ -36,10 +36,12 @@ type Options struct {
 	Identity []byte
 
 	// SendHWM and RecvHWM bound the messages queued per peer, for sending and for receiving. Exact for sending; receiving
-	// may go over by what one read brings. On inproc a direction has both bounds together. Default 1000; Unlimited.
+	// may go over by what one read brings. On inproc a direction has both bounds together. Accepted peers that have left
+	// and whose messages have not all been received hold about as much together: beyond RecvHWM or QueueBytes new peers
+	// are connected, but not listened to until there is room. Default 1000; Unlimited.
 	SendHWM, RecvHWM int
-	// QueueBytes bounds the bytes queued per peer and direction. One message always fits. A Send that can wait waits
-	// at 512 KiB already. Default 64 MiB; Unlimited.
+	// QueueBytes bounds the bytes queued per peer and direction, counted as messages; the memory that holds them may be
+	// twice that. One message always fits. A Send that can wait waits at 512 KiB already. Default 64 MiB; Unlimited.
 	QueueBytes int
 	// MessageBytes bounds the frames of one message together. Sending more is ErrTooLarge; a peer that sends more is
 	// dropped. Default 64 MiB; Unlimited. A command of the protocol, other than a subscription, may have 4 KiB.
@@ -55,8 +57,8 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	// ReconnectMin and ReconnectMax bound the wait before an endpoint is dialed again: it doubles from the one to the
 	// other, and up to a quarter is added at random. It begins anew after a stream that has stood for ReconnectMax. Defaults
-	// 100 ms and 10 s. A bound receiver that lags when a peer comes back takes the peer's old messages and its new ones in
-	// turn.
+	// 100 ms, and 10 s or ReconnectMin if that is more. A bound receiver that lags when a peer comes back takes the peer's old
+	// messages and its new ones in turn.
 	ReconnectMin, ReconnectMax time.Duration
 
 	// HeartbeatInterval is how often a peer is pinged. Default: never. A PING goes before what is queued here, but behind what
@@ -65,7 +67,8 @@ type Options struct {
 	HeartbeatInterval time.Duration
 	// HeartbeatTimeout is how long after an unanswered PING a silent peer is given up. Default: HeartbeatInterval.
 	HeartbeatTimeout time.Duration
-	// HeartbeatTTL is after how much silence the peer shall give us up; up to 65.5 s, in steps of 0.1 s. Default: none.
+	// HeartbeatTTL is after how much silence the peer shall give us up; up to 65.5 s, in steps of 0.1 s. Default: none. It
+	// goes along with a PING: without HeartbeatInterval neither it nor HeartbeatTimeout has an effect.
 	HeartbeatTTL time.Duration
 
 	// SubscriptionsPerPeer bounds the topics that one peer may subscribe to at a PUB or XPUB. Default 2^20; Unlimited.
@@ -83,7 +86,8 @@ type Options struct {
 	RouterHandover bool
 	// PubNoDrop makes Send on PUB and XPUB wait while a subscriber's queue is full. Default: its copy is dropped.
 	PubNoDrop bool
-	// XPubVerbose makes an XPUB receive every subscription. Default: only the first and the last of equal ones.
+	// XPubVerbose makes an XPUB receive every subscription. Default: only the first of equal ones. Of their cancellations it
+	// receives only the last, in any case.
 	XPubVerbose bool
 
 	// BusyPoll is how long a call that has to wait on tcp or ipc looks again and again for what comes before it sleeps,

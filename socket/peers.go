@@ -162,8 +162,8 @@ func (b *base) await(ctx context.Context, done func() (bool, error)) error {
 func (b *base) PeersChanged() <-chan struct{} { return b.news.listen() }
 
 // WaitConnected waits until every endpoint given to Connect has a peer whose handshake has ended. A peer that refuses
-// this socket ends the wait with a *RefusedError. When ctx ends, the error also wraps the last reason why an endpoint has
-// no peer.
+// this socket ends the wait with a *RefusedError; one of a type that this socket refuses does not, since another program may
+// come to listen there. When ctx ends, the error also wraps the last reason why an endpoint has no peer.
 func (b *base) WaitConnected(ctx context.Context) error {
 	var last error
 	err := b.await(ctx, func() (bool, error) {

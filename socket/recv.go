@@ -105,6 +105,7 @@ func (b *base) recvLong(ctx context.Context, msg *Message, wait bool) error {
 			b.in.lock()
 			continue
 		}
+		b.reweigh(true)
 		if !wait {
 			b.in.unlock()
 			b.home.Load().Polled()
@@ -195,6 +196,7 @@ func (b *base) wants() bool {
 // passOn wakes another receiver if there is more to receive. A queue without more is laid to rest, so that its next
 // message wakes somebody. The turn is held.
 func (b *base) passOn() {
+	b.reweigh(false)
 	if len(b.recvWaiters) > 0 {
 		if e, _ := b.fair.Front(); e != nil {
 			b.wakeReceiver()

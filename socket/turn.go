@@ -42,6 +42,7 @@ const (
 	letterFlush                 // the drainer of queue wants what is held back
 	letterReady                 // queue has messages
 	letterSweep                 // member has left; forget some of its subscriptions
+	letterAdmit                 // peers that have left hold less now
 )
 
 // lock takes the turn and does what has been posted.
