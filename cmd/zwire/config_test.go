@@ -366,6 +366,7 @@ func TestServeIsForThisMachine(t *testing.T) {
 	for _, endpoint := range []string{"tcp://127.0.0.1:*", "tcp://[::1]:*", "tcp://localhost:*", s.endpoint, "inproc://a"} {
 		s.run("serve", "--store", store, "--endpoint", endpoint).want(1, "", "no folder")
 	}
+	s.run("serve", "--store", store, "--endpoint", s.endpoint, "--interval", "30s").want(1, "", "no folder") // and not TakeoverAfter
 	s.run("serve", "--store", store, "--endpoint", "nonsense").want(2, "", "no scheme")
 	s.run("serve", "--store", store, "--interval", "1ns").want(2, "", "Interval")
 	s.run("serve", "--store", store, "--takeover-after", "soon").want(2, "", "want a time such as 10s, or never")

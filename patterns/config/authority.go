@@ -48,8 +48,8 @@ type AuthorityOptions struct {
 	Other string
 	// Preferred makes this authority the primary when both have the same history, as at their first start. Give it to one.
 	Preferred bool
-	// TakeoverAfter is how long the primary has to be silent before its standby takes over. Default 10 s; at least 5 intervals;
-	// TakeoverNever.
+	// TakeoverAfter is how long the primary has to be silent before its standby takes over. Default 10 s, or 5 intervals if that is
+	// more; at least 5 intervals; TakeoverNever.
 	TakeoverAfter time.Duration
 
 	// Interval is the time between heartbeats, and between reports of nodes: what was lost is noticed after it. Default 1 s; 10 ms
@@ -105,6 +105,9 @@ type arrival struct {
 // NewAuthority opens the store and starts to serve; one that needs no other authority accepts changes when it returns. Errors: of the store (ErrInUse, *DamagedError), of the endpoints
 // (*transport.EndpointError, syscall.EADDRINUSE), or *OptionError.
 func NewAuthority(opts *AuthorityOptions) (*Authority, error) {
+	if opts == nil {
+		opts = &AuthorityOptions{}
+	}
 	a := &Authority{opts: *opts, begun: make(chan struct{}), ended: make(chan struct{})}
 	if err := a.opts.complete(); err != nil {
 		return nil, err
@@ -125,8 +128,8 @@ func NewAuthority(opts *AuthorityOptions) (*Authority, error) {
 
 func (o *AuthorityOptions) complete() error {
 	fill(&o.Endpoint, DefaultEndpoint)
-	fill(&o.TakeoverAfter, 10*time.Second)
 	fill(&o.Interval, time.Second)
+	fill(&o.TakeoverAfter, max(10*time.Second, takeoverIntervals*o.Interval))
 	fill(&o.ValueBytes, model.ValueBytesDefault)
 	fill(&o.HistoryRevisions, historyRevisionsMin)
 	fill(&o.HistoryBytes, historyBytesDefault)
@@ -159,6 +162,8 @@ func (o *AuthorityOptions) complete() error {
 	switch {
 	case (o.Path == "") == (o.Store == nil):
 		return &OptionError{"Path", "want either a path or a store"}
+	case o.Other != "" && (o.Other == o.Endpoint || o.Other == o.Changes):
+		return &OptionError{"Other", "this authority's own endpoint"}
 	case o.Interval < intervalMin || o.Interval > intervalMax:
 		return &OptionError{"Interval", fmt.Sprintf("%v, want %v to %v", o.Interval, intervalMin, intervalMax)}
 	case o.TakeoverAfter != TakeoverNever && o.TakeoverAfter < takeoverIntervals*o.Interval:

@@ -85,8 +85,18 @@ func TestCloseTellsNodes(t *testing.T) {
 func TestAuthorityOptions(t *testing.T) {
 	dir := t.TempDir()
 	store := filepath.Join(dir, "store")
+	if _, err := NewAuthority(nil); err == nil || !strings.Contains(err.Error(), "Path") {
+		t.Errorf("no options: %v", err)
+	}
+	long := &AuthorityOptions{Path: store, Endpoint: "ipc://" + filepath.Join(dir, "long"), Interval: 30 * time.Second}
+	if a, err := NewAuthority(long); err != nil {
+		t.Errorf("an interval alone: %v", err)
+	} else {
+		a.Close()
+	}
 	for want, opts := range map[string]*AuthorityOptions{
 		"Path":             {},
+		"Other":            {Path: store, Endpoint: "ipc:///tmp/a", Other: "ipc:///tmp/a"},
 		"Interval":         {Path: store, Interval: time.Millisecond},
 		"TakeoverAfter":    {Path: store, TakeoverAfter: time.Second},
 		"ValueBytes":       {Path: store, ValueBytes: 1 << 30},

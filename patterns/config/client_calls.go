@@ -53,7 +53,8 @@ func (c *Client) Commit(ctx context.Context, transaction *Transaction) (revision
 }
 
 // Rollback sets trees to what they were at a revision, under a new one, and returns that; without trees, all. Ephemeral keys stay as
-// they are. Errors are those of Set, and ErrCompacted, ErrFuture.
+// they are. If nothing differs nothing is changed, and the present revision is returned; a tree that is not there is no error. Errors
+// are those of Set, and ErrCompacted, ErrFuture.
 func (c *Client) Rollback(ctx context.Context, revision uint64, trees ...string) (uint64, error) {
 	return c.RollbackIf(ctx, 0, revision, trees...)
 }

@@ -156,8 +156,8 @@ func (c *Client) At(ctx context.Context, revision uint64, prefix string) (*Snaps
 	return &Snapshot{state: answer.State, prefix: prefix}, nil
 }
 
-// Log asks the authority for records, from a revision on, the oldest first: at most max, and at most 1,000. Errors: ErrCompacted if the
-// history begins later, ErrFuture if there is no such revision yet, or ctx's.
+// Log asks the authority for records, from a revision on, the oldest first: at most max, and at most 1,000; none if there is no such
+// revision yet. Errors: ErrCompacted if the history begins later, or ctx's.
 func (c *Client) Log(ctx context.Context, from uint64, max int) ([]Record, error) {
 	if max < 1 {
 		return nil, fmt.Errorf("%w: at most %d records", ErrInvalid, max)

@@ -23,7 +23,7 @@ func serveCommand(streams terminal.Streams) *cli.Command {
 			&cli.StringFlag{Name: "store", Usage: "`FILE` that holds the configuration; made if it does not exist", Required: true, TakesFile: true},
 			&cli.StringFlag{Name: "other", Usage: "`ENDPOINT` of the other authority: changes are acknowledged when both have them on disk"},
 			&cli.BoolFlag{Name: "preferred", Usage: "be the primary when both start alike"},
-			&cli.StringFlag{Name: "takeover-after", Usage: "`DURATION` of silence after which a standby takes over, or never", Value: "10s"},
+			&cli.StringFlag{Name: "takeover-after", Usage: "`DURATION` of silence after which a standby takes over, or never (default: 10s, or 5 intervals if that is more)"},
 			&cli.DurationFlag{Name: "interval", Usage: "between heartbeats", Value: time.Second},
 			&cli.IntFlag{Name: "value-bytes", Usage: "the largest value (default: 1 MiB)"},
 			&cli.IntFlag{Name: "history", Usage: "how many revisions are kept at least (default: 4096)"},
@@ -61,10 +61,14 @@ func (c *call) authorityOptions() (*config.AuthorityOptions, error) {
 	}
 	options := &config.AuthorityOptions{
 		Endpoint: c.String("endpoint"), Changes: c.String("changes"), Path: c.String("store"), Other: c.String("other"),
-		Preferred: c.Bool("preferred"), TakeoverAfter: config.TakeoverNever, Interval: c.Duration("interval"),
+		Preferred: c.Bool("preferred"), Interval: c.Duration("interval"),
 		ValueBytes: c.Int("value-bytes"), Expose: c.Bool("expose"), HistoryRevisions: c.Int("history"), Log: slog.New(slog.NewTextHandler(c.Err, nil)),
 	}
-	if text := c.String("takeover-after"); text != "never" {
+	switch text := c.String("takeover-after"); text {
+	case "":
+	case "never":
+		options.TakeoverAfter = config.TakeoverNever
+	default:
 		after, err := time.ParseDuration(text)
 		if err != nil || after <= 0 {
 			return nil, usagef("--takeover-after %q: want a time such as 10s, or never", text)
