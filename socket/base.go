@@ -3,8 +3,10 @@
 package socket
 
 import (
+	"container/list"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zwire-mq/zwire/internal/ioloop"
 	"github.com/zwire-mq/zwire/internal/pipe"
@@ -108,6 +110,9 @@ type member struct {
 	alone    atomic.Int32           // inproc: messages in a row that the peer had heard by itself; see publishing.call
 	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow
 
+	greeting *list.Element // accepted: in greetings, until its handshake is over
+	begun    time.Time     // greetings: when it was accepted
+
 	// table.
 	peer    zmtp.Peer // what it said in its last handshake
 	closing bool
@@ -162,6 +167,8 @@ type base struct {
 	home    atomic.Pointer[ioloop.Home]
 	news    news
 	counts  counters
+
+	greetings greetings
 
 	table     sync.Mutex
 	members   map[*member]struct{} // table

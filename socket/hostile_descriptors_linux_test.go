@@ -75,6 +75,25 @@ func TestHostileDescriptorsOut(t *testing.T) {
 	})
 }
 
+// 500 mute streams to a process that has 64 descriptors, and they stay, without a handshake timeout: a good peer gets in all
+// the same.
+func TestHostileHandshakeFlood(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		child := hostileStart(t, endpoint)
+		hostileCrowd(t, child.endpoint, 500)
+		began := time.Now()
+		req := hostileNew(t, "REQ").(*socket.Req)
+		if err := req.Connect(child.endpoint); err != nil {
+			t.Fatal(err)
+		}
+		hostileAsk(t, req)
+		t.Logf("in after %v", time.Since(began))
+		hostileCrowd(t, child.endpoint, 100)
+		hostileAsk(t, req)
+		child.end(t)
+	})
+}
+
 func hostileAsk(t *testing.T, req *socket.Req) {
 	t.Helper()
 	if _, err := req.Do(wireContext(t), wireMessage("?")); err != nil {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
 	"github.com/zwire-mq/zwire/internal/session"
@@ -69,15 +70,34 @@ func (o *owner) Trim(q *pipe.Queue) {
 // Accepted makes a member of a new session.
 func (o *owner) Accepted(s *session.Session) bool {
 	b := (*base)(o)
+	if !b.greetings.room() && !o.MakeRoom() {
+		return false
+	}
 	m := b.newMember(s.End, s.Endpoint)
 	m.session, m.accepted, m.state = s, true, PeerHandshaking
-	return b.enter(m)
+	b.greetings.begin(m)
+	if !b.enter(m) {
+		b.greetings.over(m)
+		return false
+	}
+	return true
+}
+
+// MakeRoom ends the oldest of the handshakes that take long.
+func (o *owner) MakeRoom() bool {
+	b := (*base)(o)
+	late := b.greetings.late(time.Now())
+	for _, m := range late {
+		b.drop(m, &zmtp.Error{Reason: zmtp.HandshakeTimeout})
+	}
+	return len(late) > 0
 }
 
 // Attach is told that a handshake has ended well.
 func (o *owner) Attach(s *session.Session, peer zmtp.Peer) {
 	b := (*base)(o)
 	m := s.End.Socket.(*member)
+	b.greetings.over(m)
 	peer.Identity, peer.Properties = bytes.Clone(peer.Identity), nil // nobody asks for the others, which may be long
 	b.table.Lock()
 	m.peer = peer
@@ -288,6 +308,7 @@ func (b *base) end(m *member) {
 		return
 	}
 	m.gone = true
+	b.greetings.over(m)
 	b.postponed = slices.DeleteFunc(b.postponed, func(x *member) bool { return x == m })
 	b.pattern.ended(m)
 	lost := b.discard(m)

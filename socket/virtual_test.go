@@ -443,6 +443,29 @@ func TestHeartbeatOfASlowReceiver(t *testing.T) {
 	})
 }
 
+// HandshakeFlood: only so many may be shaking hands. Who has had time for that makes room, and who has not does not.
+func TestHandshakesAtATime(t *testing.T) {
+	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
+		const most, grace = 4096, 100 * time.Millisecond
+		pull, _ := socket.NewPull(v.options(socket.Options{HandshakeTimeout: socket.Unlimited}))
+		pull.Bind("sim://a")
+		good := v.dial("a")
+		good.Handshake("PUSH")
+		for range most {
+			v.dial("a")
+		}
+		synctest.Wait()
+		v.dial("a").ExpectClosed() // all are new
+		if n := len(pull.Peers()); n != most+1 {
+			t.Errorf("%d peers, want %d", n, most+1)
+		}
+		time.Sleep(grace)
+		v.dial("a").Handshake("PUSH")
+		sockettest.Until(t, "some are gone", func() bool { return len(pull.Peers()) < most })
+		good.ExpectOpen()
+	})
+}
+
 // DescriptorsOut: a listener that gets no descriptor tries less and less often, loses nothing, and recovers.
 func TestAcceptBackOff(t *testing.T) {
 	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {

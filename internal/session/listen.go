@@ -27,6 +27,8 @@ type Host interface {
 	Owner
 	// Accepted tells of a new session. False: it is not wanted.
 	Accepted(s *Session) bool
+	// MakeRoom ends accepted sessions that do not get on with their handshake. It reports whether there were any.
+	MakeRoom() bool
 }
 
 // Listen serves an open transport listener until Close.
@@ -59,7 +61,11 @@ func (s *Listener) accept() {
 		} else if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		// No descriptor, most likely: try again, less and less often, so that waiting for one costs nothing.
+		// No descriptor, most likely: try again, soon if others make room, else less and less often, so that waiting for one
+		// costs nothing.
+		if s.owner.MakeRoom() {
+			pause = acceptPause
+		}
 		wait := time.NewTimer(pause)
 		select {
 		case <-wait.C:

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+const (
+	// greetingsMax is how many accepted streams may be shaking hands at a time: beyond it, and when descriptors run out, those
+	// that take longer than greetingGrace make room for others, greetingsEach at a time. A handshake takes a few round trips.
+	greetingsMax  = 4096
+	greetingsEach = 64
+	greetingGrace = 100 * time.Millisecond
+)
+
+// greetings are the accepted peers whose handshake is not over, the oldest first. Who floods a listener with streams that never
+// get on fills this, and is cut to make room; who shakes hands gets in.
+type greetings struct {
+	mu   sync.Mutex
+	list list.List // of *member
+}
+
+// room reports whether one more may begin.
+func (g *greetings) room() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.list.Len() < greetingsMax
+}
+
+func (g *greetings) begin(m *member) {
+	g.mu.Lock()
+	m.begun, m.greeting = time.Now(), g.list.PushBack(m)
+	g.mu.Unlock()
+}
+
+// over is told that a handshake has ended, well or not, of a peer that may have had none.
+func (g *greetings) over(m *member) {
+	g.mu.Lock()
+	if m.greeting != nil {
+		g.list.Remove(m.greeting)
+		m.greeting = nil
+	}
+	g.mu.Unlock()
+}
+
+// late takes out some that have had their time.
+func (g *greetings) late(now time.Time) (late []*member) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for e := g.list.Front(); e != nil && len(late) < greetingsEach; e = g.list.Front() {
+		m := e.Value.(*member)
+		if now.Sub(m.begun) < greetingGrace {
+			break
+		}
+		g.list.Remove(e)
+		m.greeting = nil
+		late = append(late, m)
+	}
+	return late
+}
