@@ -223,6 +223,7 @@ func (b *base) handleOut(l letter) {
 			}
 		}
 	case letterTrim:
+		flush(l.queue) // Trim would publish what is held back, and tell nobody
 		l.queue.Trim()
 	case letterFlush:
 		b.wide.asked(l.queue)

@@ -165,6 +165,66 @@ func TestSendTooLarge(t *testing.T) {
 	})
 }
 
+// A name is bound while a sender that has filled the pipe to it looks for room: for the race detector.
+func TestBindWhileFull(t *testing.T) {
+	play(t, "inproc", func(s *scene) {
+		for range 100 {
+			push, pull := open(s, socket.NewPush, socket.Options{SendHWM: 2}), open(s, socket.NewPull)
+			endpoint := s.unused()
+			s.ok(push.Connect(endpoint))
+			sent := make(chan int, 1)
+			go func() {
+				n := 0
+				for range 2000 {
+					if push.TrySend(socket.NewMessage([]byte("x"))) == nil {
+						n++
+					}
+				}
+				sent <- n
+			}()
+			s.ok(pull.Bind(endpoint))
+			for range <-sent {
+				s.want(pull, "x")
+			}
+			s.closeAll(push, pull)
+		}
+	})
+}
+
+// A receiver that reads by itself finds the room that it has made, however little there is.
+func TestLittleQueueBytes(t *testing.T) {
+	overStreams(t, func(s *scene) {
+		const messages = 5000
+		for _, limit := range []int{1, 10_000, 50_000, 200_000} {
+			for _, size := range []int{100, 1000, 3000} {
+				push, pull := open(s, socket.NewPush), open(s, socket.NewPull, socket.Options{QueueBytes: limit})
+				s.link(pull, push)
+				received := make(chan error, 1)
+				go func() {
+					var msg socket.Message
+					for range messages {
+						if err := pull.RecvInto(s.ctx, &msg); err != nil {
+							received <- err
+							return
+						}
+					}
+					received <- nil
+				}()
+				for range messages {
+					s.ok(push.Send(s.ctx, socket.NewMessage(make([]byte, size))))
+				}
+				select {
+				case err := <-received:
+					s.ok(err)
+				case <-s.ctx.Done():
+					s.Fatalf("QueueBytes %d, messages of %d B: the receiver runs on and on", limit, size)
+				}
+				s.closeAll(push, pull)
+			}
+		}
+	})
+}
+
 // Whatever a ROUTER may receive it may send back: the identity in front does not count.
 func TestRouterSendsBack(t *testing.T) {
 	overAll(t, func(s *scene) {

@@ -127,6 +127,14 @@ func (b *base) leaveOut() {
 	}
 }
 
+// tell tells the drainer that sleeps, with the turn held.
+func (b *base) tell() {
+	if q := b.untold; q != nil {
+		b.untold = nil
+		q.Consumer.Ready(q, true)
+	}
+}
+
 // place queues a message, and waits for room if it must. It is called and returns with the turn held, which it gives up
 // while it waits.
 func (b *base) place(ctx context.Context, frames [][]byte, how manner) error {
@@ -150,10 +158,7 @@ func (b *base) place(ctx context.Context, frames [][]byte, how manner) error {
 		if err != errFull {
 			return err
 		}
-		if b.untold != nil { // who it is may be who makes room
-			b.untold.Consumer.Ready(b.untold, true)
-			b.untold = nil
-		}
+		b.tell() // who it is may be who makes room
 		if b.steal() {
 			continue
 		}
@@ -255,7 +260,7 @@ func (b *base) refer(p *plan, frames [][]byte) bool {
 // caller must look again.
 func (b *base) steal() bool {
 	for _, e := range b.plan.targets {
-		if e.Peer != nil && e.Out.State() == pipe.Posted {
+		if e.Peer != nil && e.Out.State() == pipe.Posted && e.Peer.Steals() {
 			b.out.unlock()
 			e.Peer.Steal()
 			b.out.lock()
@@ -287,6 +292,9 @@ func (b *base) awaitRoom(ctx context.Context) error {
 // bulkSender is a sender whose messages do not depend on what is received between them.
 type bulkSender struct{ sender }
 
+// tellEach is how many messages of a batch a drainer sleeps through: it shall begin before its queue is full.
+const tellEach = 64
+
 // SendBatch is Send for each of msgs, in order, for less than as many calls cost. It returns how many have been queued: all
 // of them, or fewer and why the next one was not. Messages of other goroutines may come between them only when it waits.
 func (s bulkSender) SendBatch(ctx context.Context, msgs []Message) (int, error) {
@@ -296,6 +304,9 @@ func (s bulkSender) SendBatch(ctx context.Context, msgs []Message) (int, error) 
 	}
 	b.out.lock()
 	for i := range msgs {
+		if i%tellEach == tellEach-1 {
+			b.tell()
+		}
 		frames := msgs[i].frames
 		if len(frames) == 1 && len(frames[0]) <= b.smallMost &&
 			(b.express != nil && b.express.AppendSmall(frames[0]) || b.brief != nil && b.brief.sendSmall(frames, 0)) ||

@@ -13,8 +13,9 @@ type Peer interface {
 	// ReadMore lets the caller, who found In empty, read from the stream itself. It reports whether to look again.
 	ReadMore() bool
 	// Steal lets the caller, who found Out full, write to the stream itself if nobody has begun to. The caller holds no
-	// lock and looks again afterwards.
+	// lock and looks again afterwards. Steals reports whether the stream allows that.
 	Steal()
+	Steals() bool
 	// Drop ends the pipe from the socket's side, for a reason. It does not wait.
 	Drop(reason error)
 }

@@ -235,9 +235,11 @@ func (q *Queue) Fits(n, byteMark int) bool {
 	if q.Flush() && q.Claim() { // what is held back must not wait for room
 		q.Consumer.Ready(q, true)
 	}
-	if c, ok := q.Consumer.(Debtor); ok {
-		c.Owes(q)
-		q.refresh()
+	if q.State() != Detached { // then nobody has taken anything, and on inproc Consumer may be set at this moment
+		if c, ok := q.Consumer.(Debtor); ok {
+			c.Owes(q)
+			q.refresh()
+		}
 	}
 	return q.fits(n, byteMark)
 }
@@ -325,6 +327,7 @@ func (q *Queue) withdraw(rest int16) {
 // Engage has the drainer ask before it sleeps, see Holder, for what a writer that uses Publish holds back itself, until
 // Disengage. It reports whether a drainer is at work or on its way. Meanwhile the writer must not Append.
 func (q *Queue) Engage() bool {
+	q.withdraw(0) // a drainer that asked Append to hold nothing back must not take this back
 	q.holding.Store(true)
 	return q.State() > Idle
 }

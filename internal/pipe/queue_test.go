@@ -434,6 +434,24 @@ func TestEncoderGrowsAndShrinks(t *testing.T) {
 	}
 }
 
+// A drainer that asked Append to hold nothing back, before Engage, does not take Engage back.
+func TestEngagedStays(t *testing.T) {
+	q, _ := newWatched(Limits{})
+	for q.held == 0 {
+		q.Set(Draining)
+		q.Append(nil, [][]byte{{1}})
+	}
+	q.Flush()
+	q.Engage()
+	q.Asked()
+	if !q.Bursting() {
+		t.Error("the drainer does not ask any more")
+	}
+	if q.Disengage(); q.Bursting() {
+		t.Error("the drainer still asks")
+	}
+}
+
 // TakeFew takes what has as many frames as it is asked for, small ones, and fits; or else it changes nothing.
 func TestTakeFew(t *testing.T) {
 	frames := func(sizes ...int) (all [][]byte) {

@@ -50,6 +50,9 @@ func (f *FairQueue) Front() (*pipe.End, []byte) {
 		if b := e.In.Front(); b != nil {
 			return e, b
 		}
+		if e.Peer != nil {
+			e.In.Repay() // who reads more must find the room there is: the caller, whom it would ask for that, has the turn
+		}
 		if e.Peer != nil && e.Peer.ReadMore() || e.Peer == nil && (f.run >= soonAfter && soon(e.In) || e.In.Await()) {
 			continue
 		}

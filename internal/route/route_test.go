@@ -191,8 +191,9 @@ func (r *reader) ReadMore() bool {
 	r.more = r.more[1:]
 	return true
 }
-func (r *reader) Steal()     {}
-func (r *reader) Drop(error) {}
+func (r *reader) Steal()       {}
+func (r *reader) Steals() bool { return false }
+func (r *reader) Drop(error)   {}
 
 // list does what a socket does when it is told of messages.
 func (p *party) list(t *testing.T, f *FairQueue) {

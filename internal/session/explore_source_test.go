@@ -118,7 +118,7 @@ func followedInPipe() map[string]string {
 	return map[string]string{
 		"*Queue.Claim":       "q.State(); q.Turn(Idle, Posted)",
 		"*Queue.Yield":       "q.Set(Idle); s.mark.Load(); s.next.Load(); q.holding.Load(); p.Release(q); s.mark.Load(); s.next.Load(); q.Turn(Idle, Draining); q.Turn(Posted, Draining)",
-		"*Queue.Fits":        "q.fits(n, byteMark); q.refresh(); q.fits(n, byteMark); q.starved.Load(); q.limitMessages.Load(); q.starved.Store(true); q.refresh(); q.fits(n, byteMark); q.Flush(); q.Claim(); q.Consumer.Ready(q, true); c.Owes(q); q.refresh(); q.fits(n, byteMark)",
+		"*Queue.Fits":        "q.fits(n, byteMark); q.refresh(); q.fits(n, byteMark); q.starved.Load(); q.limitMessages.Load(); q.starved.Store(true); q.refresh(); q.fits(n, byteMark); q.Flush(); q.Claim(); q.Consumer.Ready(q, true); q.State(); c.Owes(q); q.refresh(); q.fits(n, byteMark)",
 		"*Queue.hold":        "q.State(); q.withdraw(0); q.holding.Store(true); q.State()",
 		"*Queue.withdraw":    "q.holding.Store(false)",
 		"*Queue.publish":     "q.tail.mark.CompareAndSwap(q.tailMark, mark); s.mark.Store(mark); s.next.Store(nil); q.tail.next.Store(s)",
@@ -131,7 +131,7 @@ func followedInPipe() map[string]string {
 		"*Queue.Pop":         "q.starved.Load(); q.starved.Load(); q.giveBack()",
 		"*Queue.TakeSmall":   "",
 		"*Queue.TakeFew":     "",
-		"*Queue.Engage":      "q.holding.Store(true); q.State()",
+		"*Queue.Engage":      "q.withdraw(0); q.holding.Store(true); q.State()",
 		"*Queue.Disengage":   "q.withdraw(0); q.holding.Store(false)",
 		"*Queue.Asked":       "q.withdraw(q.rest); q.Flush()",
 		"*Queue.Flush":       "q.publish(q.encoder.chunk, q.heldFrom, q.encoder.fill, n)",

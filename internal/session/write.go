@@ -44,6 +44,12 @@ func (s *Session) Steal() {
 	l.lastDirect.Store(int64(time.Since(epoch))) // a burst goes on: its next message is not one to be written alone
 }
 
+// Steals reports whether senders may write; see pipe.Peer.
+func (s *Session) Steals() bool {
+	l := s.link.Load()
+	return l != nil && l.stream.Inline()
+}
+
 // Flush and Writable are the loop's calls.
 func (l *link) Flush() {
 	if l.out.Turn(pipe.Posted, pipe.Draining) {
