@@ -49,6 +49,15 @@ type (
 	}
 )
 
+// someLimits are small, or none.
+func someLimits(s *scene) socket.Options {
+	messages, bytes := []int{1, 2, 3, 10, 1000, socket.Unlimited}, []int{1, 300, 10_000, 100_000, socket.Unlimited}
+	o := socket.Options{QueueBytes: bytes[rand.IntN(len(bytes))]}
+	o.SendHWM, o.RecvHWM = messages[rand.IntN(len(messages))], messages[rand.IntN(len(messages))]
+	s.Logf("SendHWM %d, RecvHWM %d, QueueBytes %d", o.SendHWM, o.RecvHWM, o.QueueBytes)
+	return o
+}
+
 // TestStressFrames: whatever a message looks like, and the one before it, it arrives whole and in order.
 func TestStressFrames(t *testing.T) {
 	unlimited := narrow(socket.Unlimited)
@@ -57,6 +66,9 @@ func TestStressFrames(t *testing.T) {
 		topic string
 	}{
 		"push": {func(s *scene) (bulkSending, bulkReceiving) { return open(s, socket.NewPush), open(s, socket.NewPull) }, ""},
+		"push, within limits": {func(s *scene) (bulkSending, bulkReceiving) {
+			return open(s, socket.NewPush, someLimits(s)), open(s, socket.NewPull, someLimits(s))
+		}, ""},
 		"dealer": {func(s *scene) (bulkSending, bulkReceiving) {
 			return open(s, socket.NewDealer), open(s, socket.NewDealer)
 		}, ""},

@@ -193,8 +193,8 @@ func (b *base) wants() bool {
 	return ok && b.wanted.Match(body)
 }
 
-// passOn wakes another receiver if there is more to receive. A queue without more is laid to rest, so that its next
-// message wakes somebody. The turn is held.
+// passOn wakes another receiver if there is more to receive. If somebody waits, a queue without more is laid to rest, so that its
+// next message wakes him. The turn is held.
 func (b *base) passOn() {
 	b.reweigh(false)
 	if len(b.recvWaiters) > 0 {

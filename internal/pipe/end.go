@@ -10,7 +10,8 @@ package pipe
 
 // Peer tells the two sides of a stream apart from two sockets that share a process. A nil Peer is inproc.
 type Peer interface {
-	// ReadMore lets the caller, who found In empty, read from the stream itself. It reports whether to look again.
+	// ReadMore lets the caller, who found In empty and has returned all credit, read from the stream itself. It reports
+	// whether to look again.
 	ReadMore() bool
 	// Steal lets the caller, who found Out full, write to the stream itself if nobody has begun to. The caller holds no
 	// lock and looks again afterwards. Steals reports whether the stream allows that.

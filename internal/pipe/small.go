@@ -108,7 +108,7 @@ func (q *Queue) reserve(n int) []byte {
 
 // TakeSmall is Front and Pop for a message of one frame in a run that Front has seen. It copies the body to memory, which
 // must be larger, and returns its length. It does not look whether the writer starves: who finds the queue full says so to
-// a Debtor, whose Repay sets popsMost and offMost anew.
+// a Debtor, whose Repay sets popsMost and offMost anew; without one the writer waits until half of the limit is taken.
 func (q *Queue) TakeSmall(memory []byte) (n int, ok bool) {
 	off := q.off
 	if off+wire.HeaderBytesMin > len(q.front) || int(q.pops)+1 >= q.popsMost || off >= q.offMost {

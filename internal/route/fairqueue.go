@@ -10,7 +10,7 @@ type FairQueue struct {
 	ring  []*pipe.End // a power of two; elsewhere nil
 	first int         // whose turn it is
 	count int
-	run   int         // messages popped since a pipe was last found empty
+	run   int         // messages since a pipe was last found empty, those of TakeSmall not counted
 	lone  *pipe.Queue // of the only one; nil if there are more, or none
 }
 

@@ -53,7 +53,7 @@ type Owner interface {
 	Ended(s *Session, reason error)
 	// Failed counts a stream that ended for a reason, after a handshake or not.
 	Failed(s *Session, reason error)
-	// Trim is asked to call Trim and Relax on q when no sender is at work.
+	// Trim is asked to call Trim on q when no sender is at work.
 	Trim(q *pipe.Queue)
 }
 
