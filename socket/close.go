@@ -61,6 +61,7 @@ func (b *base) Close() error {
 	b.out.lock()
 	b.express = nil
 	b.wakeSenders()
+	b.admitAll() // who is not listened to could not say that it has everything
 	b.out.unlock()
 	b.in.lock()
 	b.wakeReceivers()
@@ -91,7 +92,6 @@ func (b *base) part(members []*member) error {
 	}
 	b.out.lock()
 	b.wide.end()
-	b.admitAll() // else what is queued for them could not be handed over
 	for _, m := range members {
 		m.leaving = true
 		flush(m.end.Out)

@@ -143,6 +143,36 @@ func TestHostileChurn(t *testing.T) {
 	}
 }
 
+// Who is not listened to, since others have left too much, is served all the same with what is sent to it.
+func TestSentWhileCrowded(t *testing.T) {
+	overStreams(t, func(s *scene) {
+		dealer := open(s, socket.NewDealer, socket.Options{RecvHWM: 2})
+		endpoint := s.bind(dealer)
+		for range 2 {
+			first := open(s, socket.NewDealer)
+			s.connect(first, endpoint)
+			s.send(first, "left behind")
+			s.eventually("it has arrived", func() bool { p := dealer.Peers(); return len(p) == 1 && p[0].RecvQueue == 1 })
+			s.closeAll(first)
+			s.eventually("it has left", func() bool { return len(dealer.Peers()) == 0 })
+		}
+		second := open(s, socket.NewDealer)
+		s.connect(second, endpoint)
+		s.send(second, "not yet")
+		s.ok(dealer.WaitPeers(s.ctx, 1))
+		s.send(dealer, "to the second")
+		s.want(second, "to the second")
+		if p := dealer.Peers(); p[0].RecvQueue != 0 {
+			s.Errorf("%d messages of the second are in", p[0].RecvQueue)
+		}
+		s.want(dealer, "left behind")
+		s.want(dealer, "left behind")
+		s.want(dealer, "not yet")
+		s.send(dealer, "once more")
+		s.want(second, "once more")
+	})
+}
+
 // An envelope as long as a message may be is not kept once it is answered.
 func TestHostileLongEnvelope(t *testing.T) {
 	sockettest.Wire(t, func(t *testing.T, endpoint string) {

@@ -58,10 +58,11 @@ func (b *base) reweigh(last bool) {
 	}
 }
 
-// admit lets traffic with a peer flow. The turn of the sending side is held.
+// admit lets traffic with a peer flow, or for now only what is sent. The turn of the sending side is held.
 func (b *base) admit(m *member) {
-	if m.accepted && !m.leaving && b.crowded.Load() {
+	if m.accepted && b.crowded.Load() && !b.closed.Load() {
 		b.postponed = append(b.postponed, m)
+		m.session.Open()
 		return
 	}
 	m.session.Admit()

@@ -38,7 +38,7 @@ type Options struct {
 	// SendHWM and RecvHWM bound the messages queued per peer, for sending and for receiving. Exact for sending; receiving
 	// may go over by what one read brings. On inproc a direction has both bounds together. Accepted peers that have left
 	// and whose messages have not all been received hold about as much together: beyond RecvHWM or QueueBytes new peers
-	// are connected, but not listened to until there is room. Default 1000; Unlimited.
+	// are sent to, but not listened to until there is room. Default 1000; Unlimited.
 	SendHWM, RecvHWM int
 	// QueueBytes bounds the bytes queued per peer and direction, counted as messages; the memory that holds them may be
 	// twice that. One message always fits. A Send that can wait waits at 512 KiB already. Default 64 MiB; Unlimited.

@@ -496,7 +496,7 @@ func breaker(again bool) []op[writeState] {
 	return p.build()
 }
 
-// admit is link.admit, of the link that local names.
+// admit is link.open, of the link that local names.
 func (p *program) admit(back target) {
 	p.add("admit", "admit: mu.Lock", func(s *writeState, me int) target {
 		l := s.mine(me)

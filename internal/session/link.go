@@ -32,7 +32,7 @@ type link struct {
 	in, out   *pipe.Queue // of the session's end
 	stream    ioloop.Stream
 	dead      atomic.Bool // set with failure
-	admitted  atomic.Bool
+	admitted  atomic.Bool // what comes in is listened to
 	finishing atomic.Bool // closing: write what is queued, drop what comes in
 	hangup    atomic.Bool // the peer has stopped writing
 	readState atomic.Uint32
@@ -129,11 +129,19 @@ func (l *link) begun() {
 // Admit lets traffic flow, after Attach.
 func (s *Session) Admit() {
 	if l := s.link.Load(); l != nil {
-		l.admit()
+		l.open()
+		l.listen()
 	}
 }
 
-func (l *link) admit() {
+// Open is the half of Admit that lets messages go out.
+func (s *Session) Open() {
+	if l := s.link.Load(); l != nil {
+		l.open()
+	}
+}
+
+func (l *link) open() {
 	l.mu.Lock()
 	if l.failed || l.opened {
 		l.mu.Unlock()
@@ -152,6 +160,9 @@ func (l *link) admit() {
 	l.mu.Unlock()
 	l.pulse.start(l)
 	l.stream.PostWrite()
+}
+
+func (l *link) listen() {
 	l.admitted.Store(true)
 	if l.readState.Load() == readPaused {
 		l.stream.PostRead()
