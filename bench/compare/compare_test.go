@@ -124,7 +124,7 @@ func entryOf(name, key string, values ...float64) entry {
 func TestVerdicts(t *testing.T) {
 	o := outcome{Entries: []entry{
 		entryOf("ours", "k", 30, 10, 20), entryOf("a", "k", 8, 9, 10), entryOf("b", "k", 5, 5, 11),
-		entryOf("bound", "k", 24), entryOf("other", "q", 1),
+		entryOf("bound", "k", 24, 24, 24), entryOf("other", "q", 1),
 		{Name: "broken", Failure: "perf x: exit status 1\nbound tcp://127.0.0.1:1\nperf: out of | order\nmore"},
 	}}
 	higher := measure{key: "k", unit: "k/s", scale: 0.1}
@@ -135,23 +135,23 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{
 			figure{"", "more", higher, "ours", []string{"a", "b"}, "bound", 2},
-			"more, k/s | 2.00 [1.00..3.00] | 0.90 [0.80..1.00] a | 2.22 | ≥ 2 | yes | 2.40 [2.40..2.40] | 0.83",
+			"more, k/s | 2.00 [1.00..3.00] | 0.90 [0.80..1.00] a | 2.00 | ≥ 2 | yes | 2.40 [2.40..2.40] | 0.83",
 		},
 		{
 			figure{"", "more", higher, "ours", []string{"a", "b"}, "bound", 3},
-			"more, k/s | 2.00 [1.00..3.00] | 0.90 [0.80..1.00] a | 2.22 | ≥ 3 | no; near the limit | 2.40 [2.40..2.40] | 0.83",
+			"more, k/s | 2.00 [1.00..3.00] | 0.90 [0.80..1.00] a | 2.00 | ≥ 3 | no; near the limit | 2.40 [2.40..2.40] | 0.83",
 		},
 		{
 			figure{"", "more", higher, "a", []string{"ours"}, "bound", 3},
-			"more, k/s | 0.90 [0.80..1.00] | 2.00 [1.00..3.00] ours | 0.45 | ≥ 3 | no | 2.40 [2.40..2.40] | 0.37",
+			"more, k/s | 0.90 [0.80..1.00] | 2.00 [1.00..3.00] ours | 0.50 | ≥ 3 | no | 2.40 [2.40..2.40] | 0.37",
 		},
 		{
-			figure{"", "less", lower, "a", []string{"bound", "ours"}, "b", 0.45},
-			"less, µs | 9.00 [8.00..10.0] | 20.0 [10.0..30.0] ours | 0.45 | ≤ 0.45 | yes | 5.00 [5.00..11.0] | 1.80",
+			figure{"", "less", lower, "a", []string{"bound", "ours"}, "b", 0.5},
+			"less, µs | 9.00 [8.00..10.0] | 20.0 [10.0..30.0] ours | 0.50 | ≤ 0.5 | yes | 5.00 [5.00..11.0] | 1.60",
 		},
 		{
 			figure{"", "less", lower, "ours", []string{"a", "b"}, "bound", 0.5},
-			"less, µs | 20.0 [10.0..30.0] | 5.00 [5.00..11.0] b | 4.00 | ≤ 0.5 | no; near the limit | 24.0 [24.0..24.0] | 0.83",
+			"less, µs | 20.0 [10.0..30.0] | 5.00 [5.00..11.0] b | 2.00 | ≤ 0.5 | no; near the limit | 24.0 [24.0..24.0] | 0.83",
 		},
 		{
 			figure{"", "alone", lower, "ours", nil, "", 0},
@@ -171,7 +171,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			figure{"", "gone", lower, "ours", []string{"a"}, "broken", 9},
-			`gone, µs | 20.0 [10.0..30.0] | 9.00 [8.00..10.0] a | 2.22 | ≤ 9 | yes | **failed** (perf: out of \| order) | `,
+			`gone, µs | 20.0 [10.0..30.0] | 9.00 [8.00..10.0] a | 2.00 | ≤ 9 | yes | **failed** (perf: out of \| order) | `,
 		},
 		{
 			figure{"", "gone", lower, "other", []string{"nobody"}, "", 1},

@@ -116,8 +116,8 @@ func (r *results) writePage(w io.Writer, drawn map[string]bool) {
 		fmt.Fprintf(w, "- %s\n", text)
 	}
 	fmt.Fprintf(w, "\n%s\n", summary(lines, r.failures()))
-	fmt.Fprintln(w, "\nA cell is `median [minimum..maximum]` of the runs. The contenders took turns; where libzmq ran with one")
-	fmt.Fprintln(w, "and with two I/O threads, the better median counts.")
+	fmt.Fprintln(w, "\nA cell is `median [minimum..maximum]` of the runs. The contenders took turns; a ratio is the median of those of")
+	fmt.Fprintln(w, "each round. Where libzmq ran with one and with two I/O threads, the better median counts.")
 	for _, table := range tables() {
 		var own []verdict
 		for _, line := range lines {

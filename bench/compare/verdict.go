@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ const nearLimit = 1.25
 // why they gave nothing.
 type side struct {
 	name             string
+	values           []float64 // of each round
 	median, min, max float64
 	err              error
 }
@@ -36,13 +38,25 @@ func judge(f figure, o outcome) verdict {
 	v.ratio = v.ours.median
 	if len(f.against) > 0 {
 		v.theirs = f.best(o, f.against)
-		v.ratio = v.ours.median / v.theirs.median
+		v.ratio = v.ours.to(v.theirs)
 	}
 	if f.limit != "" {
 		v.limit = f.best(o, []string{f.limit})
-		v.ofLimit = v.ours.median / v.limit.median
+		v.ofLimit = v.ours.to(v.limit)
 	}
 	return v
+}
+
+// to is the median of the ratios in each round: a round compares like with like, two rounds need not.
+func (s *side) to(other *side) float64 {
+	var ratios []float64
+	for i := range min(len(s.values), len(other.values)) {
+		ratios = append(ratios, s.values[i]/other.values[i])
+	}
+	if len(ratios) == 0 {
+		return math.NaN()
+	}
+	return figures.Median(ratios)
 }
 
 // best fails if one of the contenders has failed: it might have been the best.
@@ -76,6 +90,7 @@ func (f figure) side(e entry) *side {
 		s.err = fmt.Errorf("no %s in the report", f.key)
 		return s
 	}
+	s.values = values
 	s.median, s.min, s.max = figures.Median(values), slices.Min(values), slices.Max(values)
 	return s
 }
