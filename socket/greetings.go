@@ -9,10 +9,12 @@ import (
 )
 
 const (
-	// greetingsMax is how many accepted streams may be shaking hands at a time: beyond it, and when descriptors run out, those
-	// that take longer than greetingGrace make room for others, greetingsEach at a time. A handshake takes a few round trips.
+	// greetingsMax is how many accepted streams may be shaking hands at a time. Beyond it those that take longer than
+	// crowdGrace make room for others, greetingsEach at a time: thousands of good peers that come at once take their time.
+	// When descriptors run out greetingGrace is enough: a handshake takes a few round trips.
 	greetingsMax  = 4096
 	greetingsEach = 64
+	crowdGrace    = 2 * time.Second
 	greetingGrace = 100 * time.Millisecond
 )
 
@@ -47,12 +49,12 @@ func (g *greetings) over(m *member) {
 }
 
 // late takes out some that have had their time.
-func (g *greetings) late(now time.Time) (late []*member) {
+func (g *greetings) late(grace time.Duration) (late []*member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for e := g.list.Front(); e != nil && len(late) < greetingsEach; e = g.list.Front() {
 		m := e.Value.(*member)
-		if now.Sub(m.begun) < greetingGrace {
+		if time.Since(m.begun) < grace {
 			break
 		}
 		g.list.Remove(e)

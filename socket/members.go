@@ -70,7 +70,7 @@ func (o *owner) Trim(q *pipe.Queue) {
 // Accepted makes a member of a new session.
 func (o *owner) Accepted(s *session.Session) bool {
 	b := (*base)(o)
-	if !b.greetings.room() && !o.MakeRoom() {
+	if !b.greetings.room() && !b.cut(crowdGrace) {
 		return false
 	}
 	m := b.newMember(s.End, s.Endpoint)
@@ -86,7 +86,12 @@ func (o *owner) Accepted(s *session.Session) bool {
 // MakeRoom ends the oldest of the handshakes that take long.
 func (o *owner) MakeRoom() bool {
 	b := (*base)(o)
-	late := b.greetings.late(time.Now())
+	return b.cut(greetingGrace)
+}
+
+// cut ends handshakes that have taken longer. It reports whether there were any.
+func (b *base) cut(grace time.Duration) bool {
+	late := b.greetings.late(grace)
 	for _, m := range late {
 		b.drop(m, &zmtp.Error{Reason: zmtp.HandshakeTimeout})
 	}

@@ -446,7 +446,7 @@ func TestHeartbeatOfASlowReceiver(t *testing.T) {
 // HandshakeFlood: only so many may be shaking hands. Who has had time for that makes room, and who has not does not.
 func TestHandshakesAtATime(t *testing.T) {
 	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
-		const most, grace = 4096, 100 * time.Millisecond
+		const most, grace = 4096, 2 * time.Second
 		pull, _ := socket.NewPull(v.options(socket.Options{HandshakeTimeout: socket.Unlimited}))
 		pull.Bind("sim://a")
 		good := v.dial("a")
