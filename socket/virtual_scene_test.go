@@ -164,6 +164,15 @@ func (v *village) dial(address string) *raw {
 	return v.newRaw(stream)
 }
 
+func (v *village) dialMany(address string, count int) []*raw {
+	v.t.Helper()
+	peers := make([]*raw, count)
+	for i := range peers {
+		peers[i] = v.dial(address)
+	}
+	return peers
+}
+
 // post is where a raw peer accepts the streams of a connecting socket.
 type post struct {
 	v        *village

@@ -443,26 +443,76 @@ func TestHeartbeatOfASlowReceiver(t *testing.T) {
 	})
 }
 
-// HandshakeFlood: only so many may be shaking hands. Who has had time for that makes room, and who has not does not.
+// HandshakeFlood: only so many may be shaking hands. Who has had time for that makes room, the oldest first, and who has not does
+// not; who has left takes none.
 func TestHandshakesAtATime(t *testing.T) {
 	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
-		const most, grace = 4096, 2 * time.Second
+		const most, each, grace = 4096, 64, 2 * time.Second
+		pull, _ := socket.NewPull(v.options(socket.Options{HandshakeTimeout: socket.Unlimited}))
+		pull.Bind("sim://a")
+		for range most {
+			v.dial("a").Close()
+		}
+		synctest.Wait()
+		good := v.dial("a")
+		good.Handshake("PUSH")
+		old := v.dialMany("a", 2*each)
+		time.Sleep(grace - time.Millisecond)
+		v.dialMany("a", most-2*each)
+		synctest.Wait()
+		v.dial("a").ExpectClosed() // all have time left
+		if n := len(pull.Peers()); n != most+1 {
+			t.Errorf("%d peers, want %d", n, most+1)
+		}
+		time.Sleep(time.Millisecond)
+		v.dial("a").Handshake("PUSH")
+		for _, r := range old[:each] {
+			r.ExpectClosed()
+		}
+		old[each].Handshake("PUSH")
+		good.ExpectOpen()
+		synctest.Wait()
+		if n, late := len(pull.Peers()), pull.Stats().ProtocolErrors["handshake timeout"]; n != most+2-each || late != each {
+			t.Errorf("%d peers, and %d were late, want %d and %d", n, late, most+2-each, each)
+		}
+	})
+}
+
+// DescriptorsOut: a listener that gets no descriptor ends handshakes that have had a little time, the oldest first, and no others.
+func TestHandshakesMakeRoom(t *testing.T) {
+	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
+		const each, grace = 64, 100 * time.Millisecond
 		pull, _ := socket.NewPull(v.options(socket.Options{HandshakeTimeout: socket.Unlimited}))
 		pull.Bind("sim://a")
 		good := v.dial("a")
 		good.Handshake("PUSH")
-		for range most {
-			v.dial("a")
+		old := v.dialMany("a", 2*each)
+		failed := func() *raw { // the Accept after the one that is under way fails
+			synctest.Wait()
+			v.log.mu.Lock()
+			v.log.failing, v.log.reason = 1, syscall.EMFILE
+			v.log.mu.Unlock()
+			last := v.dial("a")
+			synctest.Wait()
+			return last
 		}
-		synctest.Wait()
-		v.dial("a").ExpectClosed() // all are new
-		if n := len(pull.Peers()); n != most+1 {
-			t.Errorf("%d peers, want %d", n, most+1)
+		time.Sleep(grace - 10*time.Millisecond)
+		young := failed()
+		if n := len(pull.Peers()); n != 2*each+2 {
+			t.Errorf("%d peers before the time is over, want %d", n, 2*each+2)
 		}
-		time.Sleep(grace)
-		v.dial("a").Handshake("PUSH")
-		sockettest.Until(t, "some are gone", func() bool { return len(pull.Peers()) < most })
+		time.Sleep(10 * time.Millisecond)
+		failed().Handshake("PUSH")
+		for _, r := range old[:each] {
+			r.ExpectClosed()
+		}
+		old[each].Handshake("PUSH")
+		young.Handshake("PUSH")
 		good.ExpectOpen()
+		synctest.Wait()
+		if n, late := len(pull.Peers()), pull.Stats().ProtocolErrors["handshake timeout"]; n != each+3 || late != each {
+			t.Errorf("%d peers, and %d were late, want %d and %d", n, late, each+3, each)
+		}
 	})
 }
 
