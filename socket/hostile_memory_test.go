@@ -125,9 +125,9 @@ func TestHostileChurn(t *testing.T) {
 				if most := peers * messages * size / 3; grown > most { // some are in before it is known that others have left
 					t.Errorf("more than %d", most)
 				}
-				from := s.(receiving)
+				from, ctx := s.(receiving), wireContext(t)
 				for i := range peers * messages {
-					if msg, err := from.Recv(t.Context()); err != nil || len(msg.Frame(msg.Len()-1)) != size {
+					if msg, err := from.Recv(ctx); err != nil || len(msg.Frame(msg.Len()-1)) != size {
 						t.Fatalf("message %d: %d frames, %v", i, msg.Len(), err)
 					}
 				}
@@ -135,7 +135,7 @@ func TestHostileChurn(t *testing.T) {
 				last := wireDial(t, s)
 				last.Handshake(peer)
 				last.Send([]byte("last"))
-				if msg, err := from.Recv(t.Context()); err != nil || string(msg.Frame(msg.Len()-1)) != "last" {
+				if msg, err := from.Recv(ctx); err != nil || string(msg.Frame(msg.Len()-1)) != "last" {
 					t.Errorf("%q, %v", frames(msg), err)
 				}
 			})

@@ -182,6 +182,23 @@ func TestProxyEnds(t *testing.T) {
 	})
 }
 
+// Where messages go one way, the sending side that is closed ends a Proxy as well, at the latest with the next message.
+func TestProxyOneWayEnds(t *testing.T) {
+	overAll(t, func(s *scene) {
+		source, sink := open(s, socket.NewPush), open(s, socket.NewPull)
+		front, back := open(s, socket.NewPull), open(s, socket.NewPush)
+		s.link(front, source)
+		s.link(back, sink)
+		ended := make(chan error, 1)
+		go func() { ended <- socket.Proxy(s.ctx, front, back) }()
+		s.send(source, "through")
+		s.want(sink, "through")
+		s.ok(back.Close())
+		s.send(source, "too late")
+		s.is("Proxy", <-ended, net.ErrClosed)
+	})
+}
+
 // PAIR and DEALER forward both ways.
 func TestProxyBothWays(t *testing.T) {
 	overAll(t, func(s *scene) {
