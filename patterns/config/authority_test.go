@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zwire-mq/zwire/patterns/config/internal/model"
+	"github.com/zwire-mq/zwire/patterns/config/internal/store"
 	"github.com/zwire-mq/zwire/transport"
 )
 
@@ -84,32 +86,45 @@ func TestCloseTellsNodes(t *testing.T) {
 
 func TestAuthorityOptions(t *testing.T) {
 	dir := t.TempDir()
-	store := filepath.Join(dir, "store")
+	path := filepath.Join(dir, "store")
 	if _, err := NewAuthority(nil); err == nil || !strings.Contains(err.Error(), "Path") {
 		t.Errorf("no options: %v", err)
 	}
-	long := &AuthorityOptions{Path: store, Endpoint: "ipc://" + filepath.Join(dir, "long"), Interval: 30 * time.Second}
-	if a, err := NewAuthority(long); err != nil {
-		t.Errorf("an interval alone: %v", err)
-	} else {
-		a.Close()
-	}
-	for want, opts := range map[string]*AuthorityOptions{
-		"Path":             {},
-		"Other":            {Path: store, Endpoint: "ipc:///tmp/a", Other: "ipc:///tmp/a"},
-		"Interval":         {Path: store, Interval: time.Millisecond},
-		"TakeoverAfter":    {Path: store, TakeoverAfter: time.Second},
-		"ValueBytes":       {Path: store, ValueBytes: 1 << 30},
-		"HistoryRevisions": {Path: store, HistoryRevisions: 10},
-		"HistoryBytes":     {Path: store, HistoryBytes: -1},
+	const valueBytesMost = 16<<20 - 64<<10
+	for name, opts := range map[string]*AuthorityOptions{
+		"an interval alone": {Interval: 30 * time.Second},
+		"the least":         {Interval: 10 * time.Millisecond, TakeoverAfter: 50 * time.Millisecond, ValueBytes: 1, HistoryRevisions: 4096, HistoryBytes: 1},
+		"the most":          {Interval: time.Minute, TakeoverAfter: 5 * time.Minute, ValueBytes: valueBytesMost},
+		"never":             {TakeoverAfter: TakeoverNever},
 	} {
-		var option *OptionError
-		if a, err := NewAuthority(opts); !errors.As(err, &option) || option.Option != want {
-			t.Errorf("%s: %v, %v", want, a, err)
+		opts.Path, opts.Endpoint = path, "ipc://"+filepath.Join(dir, "a")
+		if a, err := NewAuthority(opts); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else {
+			a.Close()
+		}
+	}
+	for want, wrong := range map[string][]*AuthorityOptions{
+		"Path": {{}, {Path: path, Store: store.NewMemory(model.AuthorityID{1})}},
+		"Other": {
+			{Path: path, Endpoint: "ipc:///tmp/a", Other: "ipc:///tmp/a"}, {Path: path, Endpoint: "ipc:///tmp/a", Other: "ipc:///tmp/a-changes"},
+			{Path: path, Endpoint: "ipc:///tmp/a", Changes: "ipc:///tmp/b", Other: "ipc:///tmp/b"},
+		},
+		"Interval":         {{Path: path, Interval: 10*time.Millisecond - 1}, {Path: path, Interval: time.Minute + 1}, {Path: path, Interval: -time.Second}},
+		"TakeoverAfter":    {{Path: path, TakeoverAfter: 5*time.Second - 1}, {Path: path, TakeoverAfter: TakeoverNever - 1}},
+		"ValueBytes":       {{Path: path, ValueBytes: valueBytesMost + 1}, {Path: path, ValueBytes: -1}},
+		"HistoryRevisions": {{Path: path, HistoryRevisions: 4095}, {Path: path, HistoryRevisions: -1}},
+		"HistoryBytes":     {{Path: path, HistoryBytes: -1}},
+	} {
+		for _, opts := range wrong {
+			var option *OptionError
+			if a, err := NewAuthority(opts); !errors.As(err, &option) || option.Option != want {
+				t.Errorf("%s: %v, %v", want, a, err)
+			}
 		}
 	}
 	var endpoint *transport.EndpointError
-	if _, err := NewAuthority(&AuthorityOptions{Path: store, Endpoint: "tcp://nowhere"}); !errors.As(err, &endpoint) {
+	if _, err := NewAuthority(&AuthorityOptions{Path: path, Endpoint: "tcp://nowhere"}); !errors.As(err, &endpoint) {
 		t.Errorf("a bad endpoint: %v", err)
 	}
 }
