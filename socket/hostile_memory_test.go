@@ -101,6 +101,43 @@ func TestHostileLeavers(t *testing.T) {
 	})
 }
 
+// hostileVisit comes, leaves messages behind and goes.
+func hostileVisit(t *testing.T, s wireSocket, as string, messages int) {
+	t.Helper()
+	before := len(s.Peers())
+	raw := wireDial(t, s)
+	raw.Handshake(as)
+	for range messages {
+		raw.Send([]byte("left behind"))
+	}
+	raw.CloseWrite()
+	raw.ExpectClosed()
+	raw.Close()
+	sockettest.Until(t, "it has left", func() bool { return len(s.Peers()) == before })
+}
+
+// hostileForgets checks that nothing of visits is kept.
+func hostileForgets(t *testing.T, s wireSocket, visits int, visit func(t *testing.T)) {
+	t.Helper()
+	peers := len(s.Peers())
+	visitAll := func(visits int) {
+		t.Run("visit", func(t *testing.T) {
+			for range visits {
+				visit(t)
+			}
+		})
+		sockettest.Until(t, "all have left", func() bool { return len(s.Peers()) == peers })
+	}
+	visitAll(20)
+	before := hostileHeap()
+	visitAll(visits)
+	grown := int(hostileHeap()) - int(before)
+	t.Logf("%d visits take %d octets", visits, grown)
+	if grown > visits*200 {
+		t.Errorf("more than 200 octets each")
+	}
+}
+
 // Peers that come to a socket whose application reads nothing, send what they may and go: together they hold little more than
 // one peer may. Nothing is lost: the rest waits in their streams.
 func TestHostileChurn(t *testing.T) {
@@ -143,33 +180,138 @@ func TestHostileChurn(t *testing.T) {
 	}
 }
 
+// leaveBehind lets two peers come, leave count messages each behind and go. Neither fills its queue, else nobody would see it go.
+func leaveBehind(s *scene, bound anySocket, endpoint string, count int, body string) {
+	s.Helper()
+	before := len(bound.Peers())
+	for range 2 {
+		gone := open(s, socket.NewDealer)
+		s.connect(gone, endpoint)
+		for range count {
+			s.send(gone, body)
+		}
+		s.eventually("all has arrived", func() bool {
+			return slices.ContainsFunc(bound.Peers(), func(p socket.Peer) bool { return p.RecvQueue == count })
+		})
+		s.closeAll(gone)
+		s.eventually("it has left", func() bool { return len(bound.Peers()) == before })
+	}
+}
+
 // Who is not listened to, since others have left too much, is served all the same with what is sent to it.
 func TestSentWhileCrowded(t *testing.T) {
+	const body = "left behind, thirty octets of it"
+	for name, limits := range map[string]socket.Options{
+		"messages": {RecvHWM: 2, QueueBytes: socket.Unlimited},
+		"bytes":    {RecvHWM: socket.Unlimited, QueueBytes: 2 * len(body)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			overStreams(t, func(s *scene) {
+				dealer := open(s, socket.NewDealer, limits)
+				endpoint := s.bind(dealer)
+				leaveBehind(s, dealer, endpoint, 1, body)
+				second, third := open(s, socket.NewDealer), open(s, socket.NewDealer)
+				for i, other := range []*socket.Dealer{second, third} {
+					s.connect(other, endpoint)
+					s.send(other, "not yet")
+					s.ok(dealer.WaitPeers(s.ctx, i+1))
+				}
+				for range 2 { // by turns
+					s.send(dealer, "to both")
+				}
+				s.want(second, "to both")
+				s.want(third, "to both")
+				for _, p := range dealer.Peers() {
+					if p.RecvQueue != 0 {
+						s.Errorf("%d messages of one that is not listened to are in", p.RecvQueue)
+					}
+				}
+				s.want(dealer, body)
+				s.want(dealer, body)
+				s.want(dealer, "not yet")
+				s.want(dealer, "not yet")
+				for range 2 {
+					s.send(dealer, "once more")
+				}
+				s.want(second, "once more")
+				s.want(third, "once more")
+			})
+		})
+	}
+}
+
+// Neither whom this socket has connected to nor, without limits, anybody has to wait for those that have left.
+func TestHeardWhileCrowded(t *testing.T) {
 	overStreams(t, func(s *scene) {
-		dealer := open(s, socket.NewDealer, socket.Options{RecvHWM: 2})
-		endpoint := s.bind(dealer)
-		for range 2 {
-			first := open(s, socket.NewDealer)
-			s.connect(first, endpoint)
-			s.send(first, "left behind")
-			s.eventually("it has arrived", func() bool { p := dealer.Peers(); return len(p) == 1 && p[0].RecvQueue == 1 })
-			s.closeAll(first)
-			s.eventually("it has left", func() bool { return len(dealer.Peers()) == 0 })
+		const unlimited = socket.Unlimited
+		for _, limits := range []socket.Options{{RecvHWM: 2}, {RecvHWM: unlimited}, {QueueBytes: unlimited}, {RecvHWM: unlimited, QueueBytes: unlimited}} {
+			dealer, other := open(s, socket.NewDealer, limits), open(s, socket.NewDealer)
+			endpoint := s.bind(dealer)
+			leaveBehind(s, dealer, endpoint, 1, "left behind")
+			if limits.RecvHWM == 2 {
+				s.connect(dealer, s.bind(other))
+			} else {
+				s.connect(other, endpoint)
+			}
+			s.send(other, "at once")
+			s.eventually("it is in", func() bool { p := dealer.Peers(); return len(p) == 1 && p[0].RecvQueue == 1 })
+			s.closeAll(dealer, other)
 		}
-		second := open(s, socket.NewDealer)
-		s.connect(second, endpoint)
-		s.send(second, "not yet")
-		s.ok(dealer.WaitPeers(s.ctx, 1))
-		s.send(dealer, "to the second")
-		s.want(second, "to the second")
-		if p := dealer.Peers(); p[0].RecvQueue != 0 {
-			s.Errorf("%d messages of the second are in", p[0].RecvQueue)
+	})
+}
+
+// Who is not listened to is as soon as enough has been received, also by a receiver that always finds more.
+func TestHeardByTheBusy(t *testing.T) {
+	overStreams(t, func(s *scene) {
+		const hwm, more = 200, 64 // the receiver looks that often
+		dealer, steady := open(s, socket.NewDealer, socket.Options{RecvHWM: hwm}), open(s, socket.NewDealer)
+		endpoint := s.link(dealer, steady)
+		leaveBehind(s, dealer, endpoint, hwm/2, "left behind")
+		for range hwm {
+			s.send(steady, "more")
 		}
-		s.want(dealer, "left behind")
-		s.want(dealer, "left behind")
-		s.want(dealer, "not yet")
-		s.send(dealer, "once more")
-		s.want(second, "once more")
+		late := open(s, socket.NewDealer)
+		s.connect(late, endpoint)
+		s.send(late, "late")
+		s.ok(dealer.WaitPeers(s.ctx, 2))
+		waits := func(count int) func() bool {
+			return func() bool {
+				return slices.ContainsFunc(dealer.Peers(), func(p socket.Peer) bool { return p.RecvQueue == count })
+			}
+		}
+		s.eventually("the steady one fills its queue", waits(hwm))
+		heard := false
+		for range hwm/2*3 + more { // by turns: nothing of those that have left remains
+			heard = s.recv(dealer)[0] == "late" || heard
+		}
+		if !heard {
+			s.eventually("the late one is heard", waits(1))
+		}
+	})
+}
+
+// Who comes while others have left too much, and is taken leave of, is not remembered.
+func TestHostileCrowdedComers(t *testing.T) {
+	visits := hostileCount(t, 300)
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		router := hostileBound(t, endpoint, "ROUTER", func(o *socket.Options) { o.RecvHWM, o.RouterHandover = 10, true })
+		hostileVisit(t, router, "DEALER", 5)
+		hostileVisit(t, router, "DEALER", 5)
+		wireDial(t, router).Handshake("DEALER", "Identity", "the same")
+		hostileForgets(t, router, visits, func(t *testing.T) { wireDial(t, router).Handshake("DEALER", "Identity", "the same") })
+	})
+}
+
+// Who has left messages behind is forgotten when they have been received.
+func TestHostileLeaversReceived(t *testing.T) {
+	visits := hostileCount(t, 300)
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		pull := hostileBound(t, endpoint, "PULL")
+		hostileForgets(t, pull, visits, func(t *testing.T) {
+			hostileVisit(t, pull, "PUSH", 1)
+			wireRecv(t, pull, "left behind")
+			wireNothing(t, pull)
+		})
 	})
 }
 

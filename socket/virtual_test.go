@@ -516,6 +516,45 @@ func TestHandshakesMakeRoom(t *testing.T) {
 	})
 }
 
+// Who is not listened to, since others have left too much, is taken leave of like any other: Close reads what it still says, and so
+// sees that it has all.
+func TestCloseWhileCrowded(t *testing.T) {
+	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
+		dealer, _ := socket.NewDealer(v.options(socket.Options{RecvHWM: 2, Linger: time.Hour}))
+		dealer.Bind("sim://a")
+		come := func() *raw {
+			r := v.dial("a")
+			r.Handshake("DEALER")
+			r.Send([]byte("hello"))
+			synctest.Wait()
+			return r
+		}
+		for range 2 {
+			come().Close()
+			synctest.Wait()
+		}
+		last := come()
+		if p := dealer.Peers(); len(p) != 1 || p[0].RecvQueue != 0 {
+			t.Errorf("%+v", p)
+		}
+		if err := dealer.Send(t.Context(), text("to the last")); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		closed := make(chan error, 1)
+		go func() { closed <- dealer.Close() }()
+		if got := last.ReadMessage(); len(got) != 1 || string(got[0]) != "to the last" {
+			t.Errorf("received %q", got)
+		}
+		last.ExpectClosed()
+		last.Close()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		since(t, start, 0, "closed")
+	})
+}
+
 // DescriptorsOut: a listener that gets no descriptor tries less and less often, loses nothing, and recovers.
 func TestAcceptBackOff(t *testing.T) {
 	virtually(t, simnet.Config{}, func(t *testing.T, v *village) {
