@@ -260,16 +260,23 @@ func TestMovedCores(t *testing.T) {
 		{"at its end", time.Hour, "nnf fff fnn nnn", "3 7", 2, 0},
 		{"without time", 0, "nnn nfn", "1 3", 0, 1},
 		{"all the time", time.Hour, "nfn nfn nfn nfn nnn", "7 9", 3, 1},
+		{"almost twice", time.Hour, "nan ana", "1 3", 0, 0},
+		{"twice", time.Hour, "ntn nnn nnn", "3 5", 1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			looks := strings.ReplaceAll(test.distances, " ", "")
+			after := map[float64]float64{} // in seconds, by run
+			runs := 0.0
 			r := runner{rounds: 2, spare: test.spare}
 			r.distance = func() time.Duration {
 				look := looks[0]
 				looks = looks[1:]
-				return map[byte]time.Duration{'n': 100, 'f': 500}[look]
+				distance := map[byte]time.Duration{'n': 100, 'a': 199, 't': 200, 'f': 500}[look]
+				if _, looked := after[runs]; !looked { // the next look is before another round
+					after[runs] = distance.Seconds()
+				}
+				return distance
 			}
-			runs := 0.0
 			r.execute = func(context.Context, []string, []string, string) (sample, error) {
 				runs++
 				return sample{"count": runs}, nil
@@ -279,6 +286,9 @@ func TestMovedCores(t *testing.T) {
 				var all []string
 				for _, sample := range result.entry(name).Samples {
 					all = append(all, fmt.Sprint(sample["count"]))
+					if count := sample["count"]; sample[lineSeconds] != after[count] {
+						t.Errorf("run %v has distance %v, want %v", count, sample[lineSeconds], after[count])
+					}
 				}
 				return strings.Join(all, " ")
 			}
@@ -295,6 +305,30 @@ func TestMovedCores(t *testing.T) {
 				t.Errorf("nobody looked at %q", looks)
 			}
 		})
+	}
+}
+
+// TestFailedAgain holds rounds again. In one a contender fails: what it had before remains, and the other goes on.
+func TestFailedAgain(t *testing.T) {
+	distances := []time.Duration{100, 100, 100, 100, 500, 100, 100, 100, 100, 100, 500, 100, 100}
+	r := runner{rounds: 3, spare: time.Hour}
+	r.distance = func() time.Duration {
+		distance := distances[0]
+		distances = distances[1:]
+		return distance
+	}
+	runs := map[string]float64{}
+	r.execute = func(_ context.Context, binder, _ []string, _ string) (sample, error) {
+		who := binder[0]
+		if runs[who]++; who == "a" && runs[who] == 3 {
+			return nil, errors.New("over")
+		}
+		return sample{"count": runs[who]}, nil
+	}
+	result := r.hold(t.Context(), contest{contenders: []contender{{"a", "a", ""}, {"b", "b", ""}}})
+	a, b := result.entry("a"), result.entry("b")
+	if len(a.Samples) != 1 || a.Failure != "over" || len(b.Samples) != 3 || b.Samples[2]["count"] != 5 || result.Repeated != 2 || len(distances) > 0 {
+		t.Errorf("%+v, and nobody looked at %v", result, distances)
 	}
 }
 
