@@ -106,6 +106,7 @@ type member struct {
 	leaving  bool      // from Disconnect or Close on: nothing new goes there
 	gone     bool
 	left     bool // inproc: the other socket has ended the pipe
+	again    bool // it ends so that a successor begins; see renew
 
 	alone    atomic.Int32           // inproc: messages in a row that the peer had heard by itself; see publishing.call
 	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow

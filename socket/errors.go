@@ -38,7 +38,8 @@ var (
 	// ErrUnknownScheme says that no transport of the context has the endpoint's scheme.
 	ErrUnknownScheme = errors.New("socket: no such transport")
 
-	// Why a peer is dropped.
+	// Why a peer is dropped: Stats.Refused counts them. On inproc it learns the reason, and is refused for good; over a stream
+	// it sees that end, and tries again.
 
 	// ErrIdentityTaken says that another peer of a ROUTER has the same identity.
 	ErrIdentityTaken = errors.New("socket: identity is taken")
@@ -51,16 +52,22 @@ var (
 // EndpointError says what is wrong with an endpoint.
 type EndpointError = transport.EndpointError
 
-// RefusedError says that a peer refused this socket for good, with an ERROR command. Connecting anew tries again.
+// RefusedError says that a peer refused this socket for good, with an ERROR command, or on inproc for a reason that errors.Is finds:
+// ErrIdentityTaken, ErrHandedOver, ErrSecondPeer. Connecting anew tries again.
 type RefusedError struct {
 	Endpoint string
 	Reason   string // the peer's words
+
+	err error
 }
 
 // Error names endpoint and reason.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("socket: %s refused: %q", e.Endpoint, e.Reason)
 }
+
+// Unwrap returns the reason on inproc.
+func (e *RefusedError) Unwrap() error { return e.err }
 
 // ProtocolError says that a peer broke the protocol, which ended its stream.
 type ProtocolError struct {

@@ -5,6 +5,7 @@ package socket
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/zwire-mq/zwire/internal/pipe"
 )
@@ -93,5 +94,75 @@ func TestBatchTells(t *testing.T) {
 	}
 	if d.told == 0 || d.sent > 64 {
 		t.Errorf("told after %d of %d messages", d.sent, len(batch))
+	}
+}
+
+// A name belongs to its socket until that is closed, not until Close comes to it: who connects meanwhile waits for the next one.
+func TestJoinedWhileClosing(t *testing.T) {
+	own, err := NewContext(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	closing, _ := NewPull(&Options{Context: own})
+	next, _ := NewPull(&Options{Context: own})
+	push, _ := NewPush(&Options{Context: own})
+	const endpoint = "inproc://name"
+	if err := closing.Bind(endpoint); err != nil {
+		t.Fatal(err)
+	}
+	closing.closed.Store(true)
+	if err := push.Connect(endpoint); err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Bind(endpoint); err != nil {
+		t.Fatal("the name is not free: ", err)
+	}
+	if err := push.Send(t.Context(), NewMessage([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if msg, err := next.Recv(t.Context()); err != nil || string(msg.Body()) != "x" {
+		t.Fatalf("received %q, %v", msg.Body(), err)
+	}
+	closing.closed.Store(false)
+}
+
+// A request that is given up while its pipe is being joined does not leave the REQ without a peer.
+func TestGivenUpWhileJoining(t *testing.T) {
+	own, err := NewContext(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	req, _ := NewReq(&Options{Context: own})
+	router, _ := NewRouter(&Options{Context: own})
+	if err := req.Connect("inproc://name"); err != nil {
+		t.Fatal(err)
+	}
+	end := req.connected["inproc://name"][0].end
+	own.names.Leave("name", end) // as Bind begins
+	if err := req.TrySend(NewMessage([]byte("given up"))); err != nil {
+		t.Fatal(err)
+	}
+	req.Reset()
+	if err := router.Bind("inproc://name"); err != nil {
+		t.Fatal(err)
+	}
+	if err := own.names.Connect("name", (*owner)(req.base), end); err != nil { // as Bind ends
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := req.Send(ctx, NewMessage([]byte("question"))); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		msg, err := router.Recv(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(msg.Frame(2)) == "question" {
+			return
+		}
 	}
 }

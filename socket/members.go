@@ -17,7 +17,7 @@ import (
 //
 //	Connect ──> opened ──> attached ──> detached ──> attached … ──> ended     (a connecting session)
 //	            accepted ─> attached ──> detached ──> ended                    (an accepted one)
-//	Connect ──> opened ──> attached ──> ended                                  (inproc)
+//	Connect ──> opened ──> attached ──> ended, and its successor opened        (inproc)
 //
 // Sessions and other sockets report each step from their own goroutines; it is posted, and happens under the turn of the
 // sending side. The receiving side needs to know only of messages, and that a peer it may wait for is gone.
@@ -166,7 +166,8 @@ func (o *owner) Joined(end *pipe.End, name string, bound bool) {
 		m = b.newMember(end, "inproc://"+name)
 		m.accepted = true
 		if !b.enter(m) {
-			end.Out.Consumer.(*owner).Left(end.Partner)
+			b.context.names.Unbind(name, o) // or the other socket would come back at once
+			end.Out.Consumer.(*owner).Left(end.Partner, nil)
 			return
 		}
 	}
@@ -177,10 +178,15 @@ func (o *owner) Joined(end *pipe.End, name string, bound bool) {
 	b.out.post(letter{subject: letterAttach, member: m})
 }
 
-// Left is told that the socket at the other end of an inproc pipe has left.
-func (o *owner) Left(end *pipe.End) {
+// Left is told that the socket at the other end of an inproc pipe has left, or why it refuses this one.
+func (o *owner) Left(end *pipe.End, reason error) {
 	b := (*base)(o)
 	m := end.Socket.(*member)
+	if reason != nil {
+		b.table.Lock()
+		m.err = &RefusedError{Endpoint: m.endpoint, Reason: reason.Error(), err: reason}
+		b.table.Unlock()
+	}
 	b.out.post(letter{subject: letterDetach, member: m})
 	b.out.post(letter{subject: letterLeft, member: m})
 }
@@ -188,9 +194,13 @@ func (o *owner) Left(end *pipe.End) {
 // Mismatched is told that an inproc name that this socket waited for belongs to a type it does not talk to.
 func (o *owner) Mismatched(end *pipe.End) {
 	b := (*base)(o)
-	m := end.Socket.(*member)
+	b.fail(end.Socket.(*member), ErrMismatch)
+}
+
+// fail ends an inproc member that cannot be joined.
+func (b *base) fail(m *member, err error) {
 	b.table.Lock()
-	m.err = ErrMismatch
+	m.err = err
 	b.table.Unlock()
 	b.out.post(letter{subject: letterEnded, member: m})
 }
@@ -276,7 +286,7 @@ func (b *base) attach(m *member) {
 	if !m.leaving {
 		if err := b.pattern.attach(m); err != nil {
 			m.attached = false
-			b.drop(m, err)
+			b.refuse(m, err)
 			return
 		}
 	}
@@ -293,7 +303,7 @@ func (b *base) attach(m *member) {
 	b.table.Lock()
 	closing := m.closing
 	b.table.Unlock()
-	if closing { // it was only waiting for a socket to hand its messages to
+	if closing || m.again { // it was only waiting for a socket to hand its messages to, or shall not
 		b.drop(m, nil)
 	}
 }
@@ -323,19 +333,30 @@ func (b *base) end(m *member) {
 	m.ended = true
 	closing := m.closing
 	var refused *RefusedError
+	var next *member
 	if !m.accepted && !closing && (errors.As(m.err, &refused) || m.err == ErrMismatch) {
 		m.state = PeerRefused // Peers goes on to show it
 	} else {
 		m.state = PeerClosed
+		if m.left || m.again {
+			next = b.successor(m)
+		}
 		b.forget(m)
 	}
 	b.table.Unlock()
-	if lost > 0 && !closing {
-		b.counts.drop(DropPeerGone, lost)
-	} else if lost > 0 {
+	switch {
+	case lost == 0:
+	case closing:
 		b.counts.drop(DropLinger, lost)
+	case m.again:
+		b.counts.drop(DropGivenUp, lost)
+	default:
+		b.counts.drop(DropPeerGone, lost)
 	}
 	close(m.done)
+	if next != nil {
+		b.succeed(next)
+	}
 	b.wakeSenders()
 	b.in.post(letter{subject: letterEnded, member: m})
 	b.news.tell()
@@ -370,6 +391,12 @@ func (b *base) forget(m *member) {
 	}
 }
 
+// refuse drops m, which is to know why.
+func (b *base) refuse(m *member, reason error) {
+	b.counts.refuse()
+	b.drop(m, reason)
+}
+
 // drop ends m from this side.
 func (b *base) drop(m *member, reason error) {
 	if m.session != nil {
@@ -377,10 +404,29 @@ func (b *base) drop(m *member, reason error) {
 		return
 	}
 	if m.end.Partner != nil {
-		m.end.Out.Consumer.(*owner).Left(m.end.Partner)
+		m.end.Out.Consumer.(*owner).Left(m.end.Partner, reason)
 	}
 	b.out.post(letter{subject: letterDetach, member: m})
 	b.out.post(letter{subject: letterEnded, member: m})
+}
+
+// renew takes back what is queued for m, or if that may have gone out, has m begin anew on another pipe: what it still sends on
+// this one is of no interest. The turn is held.
+func (b *base) renew(m *member) {
+	switch {
+	case m.gone || m.leaving:
+		return
+	case m.session != nil && !m.accepted && !m.attached:
+		if lost := m.session.Discard(); lost > 0 {
+			b.counts.drop(DropGivenUp, lost)
+		}
+		return
+	}
+	m.again, m.leaving = true, true
+	b.pattern.ended(m)
+	if m.attached || m.session != nil || b.context.names.Leave(m.name, m.end) {
+		b.drop(m, nil)
+	} // else it is just being joined: attach drops it
 }
 
 func (b *base) setState(m *member, state PeerState) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 
 	"github.com/zwire-mq/zwire/internal/ioloop"
 	"github.com/zwire-mq/zwire/internal/pipe"
@@ -66,12 +67,12 @@ type bound struct {
 
 // unbinder frees an inproc name.
 type unbinder struct {
-	names *inproc.Names
-	name  string
+	socket *base
+	name   string
 }
 
 func (u unbinder) Close() error {
-	u.names.Unbind(u.name)
+	u.socket.context.names.Unbind(u.name, (*owner)(u.socket))
 	return nil
 }
 
@@ -90,7 +91,7 @@ func (b *base) Bind(endpoint string) error {
 	actual := endpoint
 	if t == nil {
 		if err = b.context.names.Bind(address, (*owner)(b)); err == nil {
-			l = unbinder{&b.context.names, address}
+			l = unbinder{b, address}
 		}
 	} else {
 		l, actual, err = b.listen(t, address)
@@ -189,6 +190,40 @@ func (b *base) Connect(endpoint string) error {
 	return nil
 }
 
+// successor makes a member for the endpoint of m, which is about to end, if this socket still connects there. table is locked.
+func (b *base) successor(m *member) *member {
+	if m.accepted || b.closed.Load() || !slices.Contains(b.connected[m.endpoint], m) {
+		return nil
+	}
+	var next *member
+	if m.session != nil {
+		s := m.session.Another()
+		next = b.newMember(s.End, m.endpoint)
+		next.session = s
+	} else {
+		next = b.newMember(inproc.NewEnd((*owner)(b)), m.endpoint)
+		next.name = m.name
+	}
+	b.members[next] = struct{}{}
+	b.connected[m.endpoint] = append(b.connected[m.endpoint], next)
+	return next
+}
+
+// succeed has a successor begin. The turn of the sending side is held.
+func (b *base) succeed(m *member) {
+	b.pattern.opened(m)
+	if m.session != nil {
+		m.session.Start()
+		return
+	}
+	if err := b.context.names.Connect(m.name, (*owner)(b), m.end); err != nil {
+		if errors.Is(err, inproc.ErrMismatch) {
+			err = ErrMismatch
+		}
+		b.fail(m, err)
+	}
+}
+
 // forgetRefused drops what is left of refused sessions of an endpoint that is tried again.
 func (b *base) forgetRefused(endpoint string) {
 	b.table.Lock()
@@ -226,19 +261,18 @@ func (b *base) enter(m *member) bool {
 }
 
 func (b *base) connectInproc(endpoint, name string) error {
-	end, err := b.context.names.Connect(name, (*owner)(b), func(end *pipe.End) bool {
-		m := b.newMember(end, endpoint)
-		m.name = name
-		if !b.enter(m) {
-			return false
-		}
-		b.out.post(letter{subject: letterOpened, member: m})
-		return true
-	})
-	if err == nil || err == net.ErrClosed {
-		return err
+	b.forgetRefused(endpoint)
+	m := b.newMember(inproc.NewEnd((*owner)(b)), endpoint)
+	m.name = name
+	if !b.enter(m) {
+		return net.ErrClosed
 	}
-	b.drop(end.Socket.(*member), nil)
+	b.out.post(letter{subject: letterOpened, member: m})
+	err := b.context.names.Connect(name, (*owner)(b), m.end)
+	if err == nil {
+		return nil
+	}
+	b.drop(m, nil)
 	if errors.Is(err, inproc.ErrMismatch) {
 		return ErrMismatch
 	}

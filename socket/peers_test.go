@@ -292,7 +292,7 @@ func TestStatsOfARefusedPipe(t *testing.T) {
 		}
 		bound := open(s, socket.NewPair)
 		s.ok(bound.Bind(endpoint))
-		s.eventually("the second is refused", func() bool { return len(second.Peers()) == 0 })
+		s.eventually("the second is refused", func() bool { return second.Peers()[0].State == socket.PeerRefused })
 		if got := second.Stats().Dropped[socket.DropPeerGone]; got != 3 {
 			s.Errorf("%d messages lost, want 3", got)
 		}
@@ -300,7 +300,7 @@ func TestStatsOfARefusedPipe(t *testing.T) {
 			s.want(bound, "x")
 		}
 		s.ok(bound.Close())
-		s.eventually("the first is left", func() bool { return len(first.Peers()) == 0 })
+		s.eventually("the first is left", func() bool { return first.Peers()[0].State == socket.PeerConnecting })
 		if got := first.Stats().Dropped; len(got) > 0 {
 			s.Errorf("lost %v", got)
 		}
@@ -317,7 +317,7 @@ func TestDropInABurst(t *testing.T) {
 			s.send(router, "d", "x")
 		}
 		s.connect(second, endpoint)
-		s.eventually("the first is left", func() bool { return len(first.Peers()) == 0 })
+		s.eventually("the first is left", func() bool { return first.Peers()[0].State == socket.PeerRefused })
 		for range 150 {
 			s.want(first, "x")
 		}

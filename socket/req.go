@@ -13,6 +13,9 @@ import (
 // Req sends requests, each to one peer in turn, and receives the reply of the peer it asked (RFC 28). Peers: REP, ROUTER.
 // Do is the call to use: it is safe from many goroutines and cannot get stuck. Send and Recv in lock-step exist too: out
 // of turn they return ErrState.
+//
+// A ROUTER receives its identity for the peer, an empty frame and the request. A REP, and a ROUTER that has connected to this
+// socket, may find a number before the empty frame; both send back what stands there.
 type Req struct {
 	*base
 	sender
@@ -33,8 +36,8 @@ func NewReq(opts *Options) (*Req, error) {
 }
 
 // Do sends a request and returns the reply. Calls from several goroutines are served one after the other. When ctx ends
-// the request is given up: the socket can be used again, and a late reply is never delivered. If the asked peer is gone
-// Do returns ErrPeerGone; whether it has handled the request is not known.
+// the request is given up as by Reset. If the asked peer is gone Do returns ErrPeerGone; whether it has handled the request
+// is not known.
 func (r *Req) Do(ctx context.Context, request Message) (Message, error) {
 	select {
 	case r.calls <- struct{}{}:
@@ -89,8 +92,9 @@ func (r *Req) clear() {
 	}
 }
 
-// Reset gives up the request under way, if there is one, so that Send is in turn again. A late reply is never delivered.
-// A Recv that waits returns ErrState.
+// Reset gives up the request under way, if there is one, so that Send is in turn again. A Recv that waits returns ErrState. A
+// request that has no stream yet is taken back, and never handled. A late reply is never delivered: it is known by its number, or
+// had a stream of its own. Only a ROUTER that has it for a peer with an Identity may send it on the next stream.
 func (r *Req) Reset() {
 	r.asks.giveUp()
 	r.base.in.lock()
@@ -103,8 +107,10 @@ func (r *Req) Reset() {
 //	idle ── Send ──> asked ── reply ──> idle
 //	                   └── Reset, or the peer is gone ──> idle, numbered
 //
-// A plain request has an empty frame in front. Once a reply may come late, and in Do, requests carry a number before it,
-// which REP, and ROUTER by convention, send back.
+// A plain request has an empty frame in front. Once a reply may come late, and in Do, requests to a REP carry a number before
+// it, which REP sends back. A ROUTER's application sees all that is in front, and mostly expects nothing but the empty frame:
+// with a request to it its stream is given up. That does not help with a ROUTER that has connected to this socket, since it takes
+// the next stream for the same peer's: it gets numbers.
 type asking struct {
 	balanced
 	base *base
@@ -132,12 +138,22 @@ func (p *asking) busy() bool {
 }
 
 func (p *asking) giveUp() {
+	b := p.base
+	b.out.lock() // nobody shall ask the same peer before it is renewed
+	defer b.out.unlock()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.asked != nil {
+	m, gone := p.asked, p.gone
+	if m != nil {
 		p.asked, p.gone, p.numbered = nil, false, true
 	}
+	p.mu.Unlock()
+	if m != nil && !gone && !m.carries() {
+		b.renew(m)
+	}
 }
+
+// carries reports whether a peer gets numbers. The turn of the sending side is held.
+func (m *member) carries() bool { return m.attached && (m.accepted || m.told.SocketType == "REP") }
 
 func (p *asking) choose(to *plan, first []byte, n int) error {
 	p.mu.Lock()
@@ -148,9 +164,10 @@ func (p *asking) choose(to *plan, first []byte, n int) error {
 	if err := p.balanced.choose(to, first, n); err != nil {
 		return err
 	}
-	p.asked, p.gone = to.single[0].Socket.(*member), false
+	m := to.single[0].Socket.(*member)
+	p.asked, p.gone = m, false
 	p.head = p.head[:0]
-	if p.numbered {
+	if p.numbered && m.carries() {
 		p.last++
 		p.head = append(p.head, wire.FlagMore, numberBytes)
 		p.head = binary.BigEndian.AppendUint32(p.head, p.last)

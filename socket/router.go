@@ -55,7 +55,7 @@ func (p *routing) attach(m *member) error {
 			return ErrIdentityTaken
 		}
 		p.table.Put(identity, m.end)
-		p.base.drop(holder.Socket.(*member), ErrHandedOver)
+		p.base.refuse(holder.Socket.(*member), ErrHandedOver)
 	}
 	p.table.Put(identity, m.end)
 	m.identity.Store(&identity)

@@ -16,8 +16,11 @@ type Stats struct {
 	Dropped map[DropReason]uint64
 	// ProtocolErrors counts streams that ended because the peer broke the protocol, by ProtocolError.Reason.
 	ProtocolErrors map[string]uint64
-	// StreamErrors counts streams and dials that ended for any other reason.
+	// StreamErrors counts streams and dials that ended for any other reason, an orderly end by the peer among them.
 	StreamErrors uint64
+	// Refused counts peers that this socket did not take, or not any longer: ErrIdentityTaken, ErrHandedOver, ErrSecondPeer. A stream
+	// that ended so is in StreamErrors too.
+	Refused uint64
 }
 
 // DropReason says why a message was not handed over.
@@ -31,6 +34,7 @@ const (
 	DropAskerGone  DropReason = "asker gone"  // REP: the asker has left
 	DropPeerGone   DropReason = "peer gone"   // queued for an accepted peer that left, or for a socket that refused the inproc pipe
 	DropLinger     DropReason = "linger"      // queued when linger expired, at Close or Disconnect
+	DropGivenUp    DropReason = "given up"    // REQ: a request that was given up before it went out
 	DropStale      DropReason = "stale reply" // REQ: a reply to a request that was given up, or from a peer not asked
 	DropMalformed  DropReason = "malformed"   // REQ and REP: a message without the envelope of its pattern
 )
@@ -40,6 +44,7 @@ type counters struct {
 	mu       sync.Mutex
 	dropped  map[DropReason]uint64
 	protocol map[string]uint64
+	refused  uint64
 	stream   uint64
 }
 
@@ -50,6 +55,12 @@ func (c *counters) drop(reason DropReason, messages int) {
 		c.dropped = make(map[DropReason]uint64)
 	}
 	c.dropped[reason] += uint64(messages)
+}
+
+func (c *counters) refuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused++
 }
 
 func (c *counters) failure(err error) {
@@ -83,5 +94,6 @@ func (b *base) Stats() Stats {
 		Dropped:        maps.Clone(c.dropped),
 		ProtocolErrors: maps.Clone(c.protocol),
 		StreamErrors:   c.stream,
+		Refused:        c.refused,
 	}
 }

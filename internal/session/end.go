@@ -125,7 +125,7 @@ func (s *Session) empty() bool {
 }
 
 // Discard drops what is queued in Out and returns how many messages that were; commands do not count. The owner calls it
-// once, after Ended, at a time when nobody sends.
+// after Ended or Detach, or before the first Attach, at a time when nobody sends.
 func (s *Session) Discard() int {
 	q := s.End.Out
 	q.Flush()

@@ -118,6 +118,11 @@ func Connect(config *Config, owner Owner, home *ioloop.Home, endpoint string, di
 	return s
 }
 
+// Another returns a session to the same place, on a pipe of its own.
+func (s *Session) Another() *Session {
+	return Connect(s.config, s.owner, s.home, s.Endpoint, s.dialer)
+}
+
 // Start makes the first attempt of a session from Connect.
 func (s *Session) Start() {
 	s.mu.Lock()

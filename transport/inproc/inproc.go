@@ -6,7 +6,6 @@ package inproc
 
 import (
 	"errors"
-	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -41,8 +40,9 @@ type Party interface {
 	Type() string
 	// Joined hands it its end of a new pipe, which carries messages when both sides have it.
 	Joined(end *pipe.End, name string, bound bool)
-	// Left tells that the other end of a pipe is gone. What it sent can still be received.
-	Left(end *pipe.End)
+	// Left tells that the other end of a pipe is gone. What it sent can still be received. A reason says that this party is
+	// refused; without one it may connect again.
+	Left(end *pipe.End, reason error)
 	// Mismatched tells a party that waited for a name that it now belongs to a socket it cannot talk to.
 	Mismatched(end *pipe.End)
 }
@@ -83,29 +83,32 @@ func (n *Names) Bind(name string, party Party) error {
 	return nil
 }
 
-// Unbind frees a name. Pipes that were joined by it stay.
-func (n *Names) Unbind(name string) {
+// Unbind frees a name, unless it is another's by now. Pipes that were joined by it stay.
+func (n *Names) Unbind(name string, party Party) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.bound, name)
+	if n.bound[name] == party {
+		delete(n.bound, name)
+	}
 }
 
-// Connect gives party an end of a pipe to whoever binds name, now or later; made is told of it first and may refuse.
-// Until then its queue holds what party alone may send. On an error but net.ErrClosed, made's answer, the end is the
-// caller's to drop.
-func (n *Names) Connect(name string, party Party, made func(*pipe.End) bool) (*pipe.End, error) {
+// NewEnd makes an end of a pipe that party will connect. Until another party has the other end its queue holds what party
+// alone may send.
+func NewEnd(party Party) *pipe.End {
 	end := pipe.NewEnd(party.Queues())
 	end.Out.Producer, end.In.Consumer = party, party
 	end.Out.Far = end
-	if !made(end) {
-		return end, net.ErrClosed
-	}
+	return end
+}
+
+// Connect gives the other end to whoever binds name, now or later. On an error the end is the caller's to drop.
+func (n *Names) Connect(name string, party Party, end *pipe.End) error {
 	n.mu.Lock()
 	other, found := n.bound[name]
 	if !found {
 		if n.waiters >= waitersMax {
 			n.mu.Unlock()
-			return end, ErrTooManyWaiters
+			return ErrTooManyWaiters
 		}
 		if n.waiting == nil {
 			n.waiting = make(map[string][]wait)
@@ -115,9 +118,9 @@ func (n *Names) Connect(name string, party Party, made func(*pipe.End) bool) (*p
 	}
 	n.mu.Unlock()
 	if found {
-		return end, join(wait{party, end}, other, name)
+		return join(wait{party, end}, other, name)
 	}
-	return end, nil
+	return nil
 }
 
 // Leave takes back a Connect that nobody has answered. It reports whether that was so.

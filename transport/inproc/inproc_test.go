@@ -34,7 +34,7 @@ func newParty(kind string, suits ...string) *party { return &party{kind: kind, s
 func (p *party) Queues() (send, recv pipe.Limits) { return p.send, p.recv }
 func (p *party) Suits(kind string) bool           { return slices.Contains(p.suits, kind) }
 func (p *party) Type() string                     { return p.kind }
-func (p *party) Left(*pipe.End)                   {}
+func (p *party) Left(*pipe.End, error)            {}
 
 func (p *party) Ready(*pipe.Queue, bool) {
 	p.mu.Lock()
@@ -63,13 +63,11 @@ func (p *party) Mismatched(end *pipe.End) {
 	p.mismatched = append(p.mismatched, end)
 }
 
-func yes(*pipe.End) bool { return true }
-
 // connect fails the test if it does.
 func (p *party) connect(t *testing.T, names *Names, name string) *pipe.End {
 	t.Helper()
-	end, err := names.Connect(name, p, yes)
-	if err != nil {
+	end := NewEnd(p)
+	if err := names.Connect(name, p, end); err != nil {
 		t.Fatal(err)
 	}
 	return end
@@ -111,7 +109,7 @@ func TestConnectAfterBind(t *testing.T) {
 	bound.bind(t, &names, "a")
 	end := connecting.connect(t, &names, "a")
 	if here, _ := checkJoined(t, connecting, bound, "a"); here != end {
-		t.Error("another end than Connect returned")
+		t.Error("another end than Connect was given")
 	}
 	if names.Leave("a", end) {
 		t.Error("a joined end was still waiting")
@@ -156,7 +154,7 @@ func TestManyWaitForOneName(t *testing.T) {
 	if len(bound.joined) != count {
 		t.Errorf("%d joins, want %d", len(bound.joined), count)
 	}
-	names.Unbind("a")
+	names.Unbind("a", bound)
 	other.bind(t, &names, "a")
 	if len(other.joined) != 0 {
 		t.Error("joined a second time")
@@ -171,8 +169,12 @@ func TestNames(t *testing.T) {
 		t.Errorf("a name was taken twice: %v", err)
 	}
 	second.bind(t, &names, "b")
-	names.Unbind("a")
-	names.Unbind("never")
+	names.Unbind("a", second)
+	if err := names.Bind("a", second); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("another party's name was freed: %v", err)
+	}
+	names.Unbind("a", first)
+	names.Unbind("never", first)
 	second.bind(t, &names, "a")
 	newParty("PUSH", "PULL").connect(t, &names, "a")
 	if len(first.joined) != 0 || len(second.joined) != 1 {
@@ -185,9 +187,9 @@ func TestMismatch(t *testing.T) {
 		var names Names
 		bound, connecting := newParty("PUB", "SUB"), newParty("REQ", "REP")
 		bound.bind(t, &names, "a")
-		end, err := names.Connect("a", connecting, yes)
-		if !errors.Is(err, ErrMismatch) || end == nil {
-			t.Errorf("end %v, error %v", end, err)
+		end := NewEnd(connecting)
+		if err := names.Connect("a", connecting, end); !errors.Is(err, ErrMismatch) {
+			t.Errorf("error %v", err)
 		}
 		if len(bound.joined)+len(connecting.joined) != 0 {
 			t.Error("joined")
@@ -213,7 +215,7 @@ func TestMismatch(t *testing.T) {
 		var names Names
 		bound, connecting := newParty("DEALER", "REP", "REQ"), newParty("REQ", "REP")
 		bound.bind(t, &names, "a")
-		if _, err := names.Connect("a", connecting, yes); !errors.Is(err, ErrMismatch) {
+		if err := names.Connect("a", connecting, NewEnd(connecting)); !errors.Is(err, ErrMismatch) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -242,23 +244,6 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// A party may say no at the last moment: its socket is being closed.
-func TestRefusedByItsOwnSocket(t *testing.T) {
-	for _, bind := range []bool{false, true} {
-		var names Names
-		bound, connecting := newParty("PULL", "PUSH"), newParty("PUSH", "PULL")
-		if bind {
-			bound.bind(t, &names, "a")
-		}
-		if _, err := names.Connect("a", connecting, func(*pipe.End) bool { return false }); err == nil {
-			t.Error("connected")
-		}
-		if len(bound.joined) != 0 || names.waiters != 0 {
-			t.Error("it was joined, or waits")
-		}
-	}
-}
-
 // HOSTILE InprocBomb: connects to names that nobody binds come to an end, and those that went before go on.
 func TestWaitersAreBounded(t *testing.T) {
 	var names Names
@@ -269,8 +254,8 @@ func TestWaitersAreBounded(t *testing.T) {
 		ends = append(ends, p.connect(t, &names, fmt.Sprint("name", i)))
 	}
 	for range 2 {
-		if end, err := names.Connect("x", p, yes); !errors.Is(err, ErrTooManyWaiters) || end == nil {
-			t.Fatalf("one too many: end %v, error %v", end, err)
+		if err := names.Connect("x", p, NewEnd(p)); !errors.Is(err, ErrTooManyWaiters) {
+			t.Fatalf("one too many: %v", err)
 		}
 	}
 	bound := newParty("PULL", "PUSH")
@@ -278,7 +263,7 @@ func TestWaitersAreBounded(t *testing.T) {
 	p.connect(t, &names, "y") // that does not wait
 	names.Leave("name0", ends[0])
 	p.connect(t, &names, "x")
-	if _, err := names.Connect("x", p, yes); !errors.Is(err, ErrTooManyWaiters) {
+	if err := names.Connect("x", p, NewEnd(p)); !errors.Is(err, ErrTooManyWaiters) {
 		t.Fatalf("one too many: %v", err)
 	}
 	newParty("PULL", "PUSH").bind(t, &names, "x")
@@ -344,7 +329,8 @@ func TestComingAndGoing(t *testing.T) {
 		parties[i] = p
 		all.Go(func() {
 			for range rounds {
-				end, err := names.Connect("a", p, yes)
+				end := NewEnd(p)
+				err := names.Connect("a", p, end)
 				if err != nil {
 					t.Error(err)
 				}
@@ -361,7 +347,7 @@ func TestComingAndGoing(t *testing.T) {
 		all.Go(func() {
 			for range rounds {
 				if names.Bind("a", bound) == nil {
-					names.Unbind("a")
+					names.Unbind("a", bound)
 				}
 			}
 		})
