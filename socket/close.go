@@ -43,7 +43,8 @@ func (b *base) Disconnect(endpoint string) error {
 
 // Close ends the socket: calls that wait return net.ErrClosed, queued messages are handed over for at most Linger, and
 // when Close returns, streams, addresses and goroutines are gone. A *LostError counts messages that were not handed
-// over. What has arrived and was not received is gone with the socket, and not counted. Closing once more is net.ErrClosed.
+// over. What has arrived and was not received is gone with the socket, and not counted. Closing once more is net.ErrClosed at
+// once, even while the first Close lingers.
 func (b *base) Close() error {
 	b.table.Lock()
 	if b.closed.Swap(true) {

@@ -281,7 +281,7 @@ func TestHeardByTheBusy(t *testing.T) {
 		}
 		s.eventually("the steady one fills its queue", waits(hwm))
 		heard := false
-		for range hwm/2*3 + more { // by turns: nothing of those that have left remains
+		for range 2 * more { // by turns: of those that have left there is more
 			heard = s.recv(dealer)[0] == "late" || heard
 		}
 		if !heard {

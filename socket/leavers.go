@@ -40,6 +40,7 @@ func (b *base) weigh() {
 	w.weighed = b.received
 	messages, bytes := 0, 0
 	w.ends = slices.DeleteFunc(w.ends, func(e *pipe.End) bool {
+		e.In.Repay() // what has been received counts no more
 		n, size := e.In.Queued()
 		messages, bytes = messages+n, bytes+size
 		return n == 0

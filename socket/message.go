@@ -4,6 +4,9 @@ package socket
 
 import (
 	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/zwire-mq/zwire/internal/wire"
 )
@@ -41,6 +44,24 @@ func (m Message) Body() []byte {
 		return nil
 	}
 	return m.frames[0]
+}
+
+// Frames returns all frames, to be read: the slice is the message's own.
+func (m Message) Frames() [][]byte { return m.frames[:len(m.frames):len(m.frames)] }
+
+// stringBytes of a frame are shown by String.
+const stringBytes = 64
+
+// String shows the frames as quoted text, long ones in part and with their length.
+func (m Message) String() string {
+	text := make([]string, len(m.frames))
+	for i, f := range m.frames {
+		text[i] = strconv.Quote(string(f[:min(len(f), stringBytes)]))
+		if len(f) > stringBytes {
+			text[i] += fmt.Sprintf("… (%d bytes)", len(f))
+		}
+	}
+	return "[" + strings.Join(text, " ") + "]"
 }
 
 // Clone returns a copy that shares no memory with m.

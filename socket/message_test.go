@@ -421,3 +421,28 @@ func TestNoAllocationsInLockStep(t *testing.T) {
 		<-echoed
 	})
 }
+
+func TestMessageShown(t *testing.T) {
+	for want, msg := range map[string]socket.Message{
+		`[]`:                {},
+		`[""]`:              message(""),
+		`["id\x00" "" "ä"]`: message("id\x00", "", "ä"),
+		`["` + strings.Repeat("x", 64) + `"… (65 bytes)]`: message(strings.Repeat("x", 65)),
+	} {
+		if got := fmt.Sprint(msg); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestMessageFrames(t *testing.T) {
+	msg := message("id", "", "body")
+	_ = append(msg.Frames(), []byte("not in msg"))
+	answer := socket.NewMessage(append([][]byte{[]byte("other")}, msg.Frames()[1:]...)...)
+	if got := frames(answer); !equal(got, []string{"other", "", "body"}) || msg.Len() != 3 || len(msg.Frames()) != 3 {
+		t.Errorf("%q of %q", got, frames(msg))
+	}
+	if len((socket.Message{}).Frames()) != 0 {
+		t.Error("an empty message has frames")
+	}
+}

@@ -16,10 +16,10 @@ import (
 const (
 	// Unlimited in a limit of [Options] means that there is none.
 	Unlimited = -1
+	// LingerForever makes Close wait for as long as it takes. It is -1 as for libzmq.
+	LingerForever time.Duration = -1
 	// LingerNone makes Close drop what is queued.
-	LingerNone time.Duration = -1
-	// LingerForever makes Close wait for as long as it takes.
-	LingerForever time.Duration = -2
+	LingerNone time.Duration = -2
 	// BusyPollNone makes calls that have to wait sleep at once.
 	BusyPollNone time.Duration = -1
 )
@@ -168,7 +168,7 @@ func (o *Options) resolveTimes() error {
 		standard time.Duration
 		named    time.Duration // lowest value with a name
 	}{
-		{"Linger", &o.Linger, defaultLinger, LingerForever},
+		{"Linger", &o.Linger, defaultLinger, LingerNone},
 		{"HandshakeTimeout", &o.HandshakeTimeout, defaultHandshake, Unlimited},
 		{"ReconnectMin", &o.ReconnectMin, defaultReconnectMin, 0},
 		{"ReconnectMax", &o.ReconnectMax, max(defaultReconnectMax, o.ReconnectMin), 0},

@@ -72,7 +72,7 @@ func TestNegativeOptions(t *testing.T) {
 	lowest := map[string]int64{ // that has a name
 		"SendHWM": socket.Unlimited, "RecvHWM": socket.Unlimited, "QueueBytes": socket.Unlimited, "MessageBytes": socket.Unlimited,
 		"MessageFrames": socket.Unlimited, "SubscriptionsPerPeer": socket.Unlimited, "TopicBytesPerPeer": socket.Unlimited,
-		"Linger": int64(socket.LingerForever), "HandshakeTimeout": socket.Unlimited, "KeepAlive": socket.Unlimited,
+		"Linger": int64(socket.LingerNone), "HandshakeTimeout": socket.Unlimited, "KeepAlive": socket.Unlimited,
 		"BusyPoll": int64(socket.BusyPollNone),
 	}
 	checked := 0

@@ -26,7 +26,8 @@ func (s sender) sends()      {}
 // Proxy forwards messages between two sockets, both ways where both can send and receive, until ctx ends, whose error it
 // returns, or one of them is closed, which is net.ErrClosed. A message that one side cannot take yet waits, and so do
 // those behind it: whoever sends is slowed down. What a side can never take is dropped and counted there: a message for
-// nobody, or one that is too large for it, perhaps by the identity that a ROUTER has put in front.
+// nobody, or one that is too large for it, perhaps by the identity that a ROUTER has put in front. So is, as DropGivenUp, a
+// message that still waited when Proxy ended.
 func Proxy(ctx context.Context, front, back Socket) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -36,6 +37,7 @@ func Proxy(ctx context.Context, front, back Socket) error {
 		_, to := way[1].(interface{ sends() })
 		if from && to {
 			both.Go(func() { cancel(forward(ctx, way[0].root(), way[1].root())) })
+			both.Go(func() { cancel(way[1].root().outlast(ctx)) })
 		}
 	}
 	both.Wait()
@@ -59,7 +61,13 @@ func forward(ctx context.Context, from, to *base) error {
 		case ErrTooLarge:
 			to.counts.drop(DropTooLarge, 1)
 		default:
+			to.counts.drop(DropGivenUp, 1)
 			return err
 		}
 	}
+}
+
+// outlast waits until ctx ends, or the socket is closed.
+func (b *base) outlast(ctx context.Context) error {
+	return b.await(ctx, func() (bool, error) { return false, nil })
 }

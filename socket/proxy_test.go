@@ -182,7 +182,7 @@ func TestProxyEnds(t *testing.T) {
 	})
 }
 
-// Where messages go one way, the sending side that is closed ends a Proxy as well, at the latest with the next message.
+// Where messages go one way, the sending side that is closed ends a Proxy as well, at once.
 func TestProxyOneWayEnds(t *testing.T) {
 	overAll(t, func(s *scene) {
 		source, sink := open(s, socket.NewPush), open(s, socket.NewPull)
@@ -194,8 +194,24 @@ func TestProxyOneWayEnds(t *testing.T) {
 		s.send(source, "through")
 		s.want(sink, "through")
 		s.ok(back.Close())
-		s.send(source, "too late")
 		s.is("Proxy", <-ended, net.ErrClosed)
+		s.send(source, "too late")
+		s.want(front, "too late")
+	})
+}
+
+// A message that waits for room when a Proxy ends is counted.
+func TestProxyEndsWithAMessage(t *testing.T) {
+	overAll(t, func(s *scene) {
+		source, front, back := open(s, socket.NewPush), open(s, socket.NewPull), open(s, socket.NewPush)
+		s.link(front, source)
+		stop := proxy(s, front, back)
+		s.send(source, "it waits")
+		s.eventually("it is taken", func() bool { return front.Stats().Received == 1 })
+		stop()
+		if got := back.Stats().Dropped; got[socket.DropGivenUp] != 1 || len(got) != 1 {
+			s.Errorf("dropped %v", got)
+		}
 	})
 }
 

@@ -34,7 +34,7 @@ const (
 	DropAskerGone  DropReason = "asker gone"  // REP: the asker has left
 	DropPeerGone   DropReason = "peer gone"   // queued for an accepted peer that left, or for a socket that refused the inproc pipe
 	DropLinger     DropReason = "linger"      // queued when linger expired, at Close or Disconnect
-	DropGivenUp    DropReason = "given up"    // REQ: a request that was given up before it went out
+	DropGivenUp    DropReason = "given up"    // REQ: a request given up before it went out; Proxy: what waited when it ended
 	DropStale      DropReason = "stale reply" // REQ: a reply to a request that was given up, or from a peer not asked
 	DropMalformed  DropReason = "malformed"   // REQ and REP: a message without the envelope of its pattern
 )
