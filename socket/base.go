@@ -108,10 +108,13 @@ type member struct {
 	left     bool // inproc: the other socket has ended the pipe
 	again    bool // it ends so that a successor begins; see renew
 
+	departed         bool // receiving side: among the leavers, until its queue has drained so much:
+	until, untilSize int
+
 	alone    atomic.Int32           // inproc: messages in a row that the peer had heard by itself; see publishing.call
 	identity atomic.Pointer[[]byte] // as a ROUTER knows it; the sending side sets it before messages flow
 
-	greeting *list.Element // accepted: in greetings, until its handshake is over
+	greeting *list.Element // accepted: in greetings, until it is listened to
 	begun    time.Time     // greetings: when it was accepted
 
 	// table.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -500,6 +501,87 @@ func TestContextCloseLingers(t *testing.T) {
 			for i := range 50 {
 				s.want(pull, fmt.Sprint(i))
 			}
+		}
+	})
+}
+
+// A peer that has not read yet what a socket that closes has written may PING meanwhile: the answer would come too late, and must
+// not end the stream.
+func TestPingAfterFarewell(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		push := hostileNew(t, "PUSH", func(o *socket.Options) { o.Linger = socket.LingerForever }).(*socket.Push)
+		l := sockettest.Listen(t, endpoint)
+		if err := push.Connect(l.Endpoint()); err != nil {
+			t.Fatal(err)
+		}
+		raw := l.Accept()
+		raw.Handshake("PULL")
+		wireSend(t, push, "last")
+		closed := make(chan error, 1)
+		go func() { closed <- push.Close() }()
+		if got := texts(raw.ReadMessage()); !equal(got, []string{"last"}) {
+			t.Fatalf("received %q", got)
+		}
+		raw.ExpectClosed() // for writing
+		for range 2 {
+			raw.Command("PING", []byte{0, 0})
+			select {
+			case err := <-closed:
+				t.Fatal("Close has not waited for the peer: ", err)
+			case <-time.After(moment):
+			}
+		}
+		raw.Close()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Two sockets, and the receiver has a heartbeat and is slower than the sender.
+func TestHeartbeatFarewell(t *testing.T) {
+	overStreams(t, func(s *scene) {
+		const messages, body = 50, 8000
+		pull := open(s, socket.NewPull, socket.Options{RecvHWM: 1, HeartbeatInterval: time.Millisecond, HeartbeatTimeout: time.Minute})
+		push := open(s, socket.NewPush)
+		s.connect(push, s.bind(pull))
+		closed := make(chan error, 1)
+		go func() {
+			for range messages {
+				if err := push.Send(s.ctx, message(strings.Repeat("x", body))); err != nil {
+					s.Error(err)
+				}
+			}
+			closed <- push.Close()
+		}()
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for i := range messages {
+			<-tick.C
+			if msg, err := pull.Recv(s.ctx); err != nil || len(msg.Body()) != body {
+				s.Fatalf("message %d: %v", i, err)
+			}
+		}
+		s.ok(<-closed)
+	})
+}
+
+// Disconnect and Close may come while Connect to a name that nobody has bound is at work.
+func TestDisconnectWhileConnecting(t *testing.T) {
+	play(t, "inproc", func(s *scene) {
+		const endpoint = "inproc://nobody"
+		for i := range 3000 {
+			push := open(s, socket.NewPush)
+			connected := make(chan error, 1)
+			go func() { connected <- push.Connect(endpoint) }()
+			for range i % 50 {
+				runtime.Gosched()
+			}
+			for push.Disconnect(endpoint) != nil {
+				runtime.Gosched()
+			}
+			s.ok(<-connected)
+			s.ok(push.Close())
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// greetingsMax is how many accepted streams may be shaking hands at a time. Beyond it those that take longer than
+	// greetingsMax is how many accepted streams may be shaking hands, or wait, at a time. Beyond it those that take longer than
 	// crowdGrace make room for others, greetingsEach at a time: thousands of good peers that come at once take their time.
 	// When descriptors run out greetingGrace is enough: a handshake takes a few round trips.
 	greetingsMax  = 4096
@@ -18,8 +18,8 @@ const (
 	greetingGrace = 100 * time.Millisecond
 )
 
-// greetings are the accepted peers whose handshake is not over, the oldest first. Who floods a listener with streams that never
-// get on fills this, and is cut to make room; who shakes hands gets in.
+// greetings are the accepted peers that are not listened to yet, the oldest first: their handshake is not over, or leavers keep
+// them waiting. Who floods a listener with streams that never get on fills this, and is cut to make room; who shakes hands gets in.
 type greetings struct {
 	mu   sync.Mutex
 	list list.List // of *member
@@ -38,7 +38,7 @@ func (g *greetings) begin(m *member) {
 	g.mu.Unlock()
 }
 
-// over is told that a handshake has ended, well or not, of a peer that may have had none.
+// over is told that a peer is listened to, or has ended; it may have been connected to.
 func (g *greetings) over(m *member) {
 	g.mu.Lock()
 	if m.greeting != nil {

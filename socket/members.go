@@ -102,7 +102,6 @@ func (b *base) cut(grace time.Duration) bool {
 func (o *owner) Attach(s *session.Session, peer zmtp.Peer) {
 	b := (*base)(o)
 	m := s.End.Socket.(*member)
-	b.greetings.over(m)
 	peer.Identity, peer.Properties = bytes.Clone(peer.Identity), nil // nobody asks for the others, which may be long
 	b.table.Lock()
 	m.peer = peer
@@ -124,6 +123,12 @@ func (o *owner) Ended(s *session.Session, reason error) {
 	m.err = publicError(m.endpoint, reason)
 	b.table.Unlock()
 	b.out.post(letter{subject: letterEnded, member: m})
+}
+
+// Hung is told that a peer has stopped writing, and that its stream cannot be read to the end as long as its queue is full.
+func (o *owner) Hung(s *session.Session) {
+	b := (*base)(o)
+	b.in.post(letter{subject: letterHung, member: s.End.Socket.(*member)})
 }
 
 // Failed counts why a stream ended.
@@ -314,6 +319,7 @@ func (b *base) detach(m *member) {
 	}
 	m.attached = false
 	b.pattern.detach(m)
+	b.wakeSenders() // what they wait for may go elsewhere now, or nowhere
 	b.setState(m, PeerConnecting)
 	b.in.post(letter{subject: letterDetach, member: m})
 }
@@ -447,6 +453,8 @@ func (b *base) handleIn(l letter) {
 		if b.fair.Add(l.queue.End) {
 			b.wakeReceiver()
 		}
+	case letterHung:
+		b.depart(l.member)
 	case letterDetach, letterEnded:
 		if b.filter != nil {
 			b.wakeReceivers() // who waits for this very peer must know

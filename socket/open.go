@@ -216,10 +216,7 @@ func (b *base) succeed(m *member) {
 		m.session.Start()
 		return
 	}
-	if err := b.context.names.Connect(m.name, (*owner)(b), m.end); err != nil {
-		if errors.Is(err, inproc.ErrMismatch) {
-			err = ErrMismatch
-		}
+	if err := b.join(m); err != nil {
 		b.fail(m, err)
 	}
 }
@@ -264,15 +261,22 @@ func (b *base) connectInproc(endpoint, name string) error {
 	b.forgetRefused(endpoint)
 	m := b.newMember(inproc.NewEnd((*owner)(b)), endpoint)
 	m.name = name
+	b.out.lock() // who takes leave of m waits until the name knows of it
+	defer b.out.unlock()
 	if !b.enter(m) {
 		return net.ErrClosed
 	}
-	b.out.post(letter{subject: letterOpened, member: m})
-	err := b.context.names.Connect(name, (*owner)(b), m.end)
-	if err == nil {
-		return nil
+	b.handleOut(letter{subject: letterOpened, member: m})
+	err := b.join(m)
+	if err != nil {
+		b.drop(m, nil)
 	}
-	b.drop(m, nil)
+	return err
+}
+
+// join has an inproc pipe wait for its other end.
+func (b *base) join(m *member) error {
+	err := b.context.names.Connect(m.name, (*owner)(b), m.end)
 	if errors.Is(err, inproc.ErrMismatch) {
 		return ErrMismatch
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zwire-mq/zwire/socket"
 )
@@ -532,5 +533,50 @@ func TestSubscriptionLimits(t *testing.T) {
 				s.nothing(greedy)
 			})
 		})
+	}
+}
+
+// A Send that waits for room at a subscriber goes on when that does not want the message any more, or is gone.
+func TestWaitsForNobody(t *testing.T) {
+	ways := map[string]func(s *scene, sub *socket.Sub) error{
+		"unsubscribed": func(s *scene, sub *socket.Sub) error { return sub.Unsubscribe("") },
+		"closed":       func(s *scene, sub *socket.Sub) error { return sub.Close() },
+	}
+	for name, leave := range ways {
+		for _, bound := range []bool{false, true} {
+			overAll(t, func(s *scene) {
+				pub := open(s, socket.NewPub, socket.Options{PubNoDrop: true, SendHWM: 1, Linger: socket.LingerNone})
+				sub := open(s, socket.NewSub, socket.Options{RecvHWM: 1, Linger: socket.LingerNone})
+				if bound {
+					s.link(pub, sub)
+				} else {
+					s.link(sub, pub)
+				}
+				s.ok(sub.Subscribe(""))
+				s.ok(pub.WaitSubscribers(s.ctx, "", 1))
+				number := numbered(100_000)
+				s.stuff(pub, number)
+				s.waitsUntil(func() error { return pub.Send(s.ctx, number(0)) }, func() { s.ok(leave(s, sub)) }, nil, name)
+			})
+		}
+	}
+}
+
+// waitsUntil checks that call waits until cause comes, and then returns want.
+func (s *scene) waitsUntil(call func() error, cause func(), want error, what string) {
+	s.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- call() }()
+	select {
+	case err := <-ended:
+		s.Fatalf("%s: it did not wait: %v", what, err)
+	case <-time.After(moment):
+	}
+	cause()
+	select {
+	case err := <-ended:
+		s.is(what, err, want)
+	case <-s.ctx.Done():
+		s.Fatalf("%s: it waits on", what)
 	}
 }

@@ -259,3 +259,22 @@ func TestRouterMandatoryPeerLeaves(t *testing.T) {
 		s.is("Send to a peer that has left", router.Send(s.ctx, addressed(0)), socket.ErrUnroutable)
 	})
 }
+
+// A Send that waits for room at a peer that then is gone fails like one that comes later.
+func TestMandatoryWaitsForNobody(t *testing.T) {
+	for _, bound := range []bool{false, true} {
+		overAll(t, func(s *scene) {
+			router := open(s, socket.NewRouter, socket.Options{RouterMandatory: true, SendHWM: 1, Linger: socket.LingerNone})
+			dealer := open(s, socket.NewDealer, named("d", socket.Options{RecvHWM: 1, Linger: socket.LingerNone}))
+			if bound {
+				s.link(router, dealer)
+			} else {
+				s.link(dealer, router)
+			}
+			s.ok(router.WaitPeers(s.ctx, 1))
+			number := func(i int) socket.Message { return socket.NewMessage([]byte("d"), numbered(100_000)(i).Body()) }
+			s.stuff(router, number)
+			s.waitsUntil(func() error { return router.Send(s.ctx, number(0)) }, func() { s.ok(dealer.Close()) }, socket.ErrUnroutable, "closed")
+		})
+	}
+}

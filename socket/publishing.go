@@ -74,6 +74,7 @@ func (p *publishing) sweep(m *member) {
 		p.base.out.post(letter{subject: letterSweep, member: m})
 		return
 	}
+	p.base.wakeSenders() // nobody may want any more what they wait to send
 	p.base.news.tell()
 }
 
@@ -269,6 +270,7 @@ func (p *publishing) cancel(m *member, topic []byte) {
 		return
 	}
 	m.topics -= len(topic)
+	p.base.wakeSenders()
 	p.base.news.tell()
 	if last {
 		p.notify(false, topic)

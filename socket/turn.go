@@ -41,6 +41,7 @@ const (
 	letterOwed                  // who writes to queue wants the credit of what has been taken from it
 	letterFlush                 // the drainer of queue wants what is held back
 	letterReady                 // queue has messages
+	letterHung                  // member has stopped writing, and its queue may be full
 	letterSweep                 // member has left; forget some of its subscriptions
 	letterAdmit                 // peers that have left hold less now
 )

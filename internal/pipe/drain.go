@@ -21,6 +21,21 @@ func (q *Queue) Waiting() (messages int) {
 	return messages - int(q.seen) - int(q.pops)
 }
 
+// Held is Waiting with bytes.
+func (q *Queue) Held() (messages, bytes int) {
+	for s := q.head; s != nil; s = s.next.Load() {
+		bytes += markEnd(s.mark.Load()) - s.from
+	}
+	return q.Waiting(), bytes - (q.off - q.head.from)
+}
+
+// Drained returns the messages and bytes that have been drained since the queue was made. For the drainer.
+func (q *Queue) Drained() (messages, bytes int) {
+	q.count()
+	q.expect()
+	return int(q.consumed), int(q.consumedBytes)
+}
+
 // step leaves the segment at head, which is drained, for the next one. It reports whether there was one.
 func (q *Queue) step() bool {
 	s := q.head

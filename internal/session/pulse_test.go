@@ -3,6 +3,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ func (bystander) Revive(*pipe.Queue)         {}
 func (bystander) Attach(*Session, zmtp.Peer) {}
 func (bystander) Detach(*Session, error)     {}
 func (bystander) Ended(*Session, error)      {}
+func (bystander) Hung(*Session)              {}
 func (bystander) Failed(s *Session, _ error) { s.Abort(nil) }
 func (bystander) Trim(*pipe.Queue)           {}
 
@@ -106,5 +108,25 @@ func TestLateTimerElsewhere(t *testing.T) {
 	defer l.pulse.stop()
 	if l.pulse.tick(l); !l.failed {
 		t.Error("in time: a peer that says nothing lives")
+	}
+}
+
+// A receiver that reads by itself is not kept by a peer that floods with what is no message.
+func TestReadMoreWithoutMessages(t *testing.T) {
+	for name, flood := range map[string][]byte{"PING": zmtp.AppendPing(nil, 0, nil), "part of a message": {2, 0, 0, 0, 0, 16, 0, 0, 0}} {
+		l := silent(&inbox{arrived: bytes.Repeat(flood, 1<<20)}, readPaused, time.Now().Add(time.Hour))
+		defer l.pulse.stop()
+		l.scanner = zmtp.NewScanner(zmtp.ScannerLimits{})
+		if l.s.ReadMore() {
+			t.Errorf("%s: more is said to be there", name)
+		}
+		if l.failed {
+			t.Errorf("%s: %v", name, l.failure)
+		}
+	}
+	l := silent(&inbox{arrived: zmtp.AppendFrame(nil, 0, []byte("x"))}, readPaused, time.Now().Add(time.Hour))
+	defer l.pulse.stop()
+	if !l.s.ReadMore() {
+		t.Error("a message is not seen")
 	}
 }

@@ -24,7 +24,13 @@ func (l *link) Readable(hangup, led bool) {
 		l.hangup.Store(true)
 	}
 	l.readEdge.Store(true)
-	if l.readState.CompareAndSwap(readIdle, reading) {
+	switch {
+	case l.readState.CompareAndSwap(readIdle, reading):
+		l.read(led)
+	case !hangup || l.readState.Load() != readPaused:
+	case l.admitted.Load():
+		l.s.owner.Hung(l.s)
+	case l.readState.CompareAndSwap(readPaused, reading):
 		l.read(led)
 	}
 }
@@ -53,7 +59,7 @@ func (s *Session) ReadMore() bool {
 		return false
 	}
 	l.read(true)
-	return true
+	return s.End.In.Pending() // or a peer that floods with what is no message would keep the receiver, and its turn
 }
 
 // Revive says that In has room again; see pipe.Producer.
@@ -133,7 +139,8 @@ func (l *link) read(once bool) {
 // mayRead reports whether there is room for messages, or else pauses.
 func (l *link) mayRead() bool {
 	if !l.admitted.Load() {
-		return l.wait(l.admitted.Load)
+		unread := !l.unscanned // who has left without a word is seen to have
+		return l.wait(func() bool { return l.admitted.Load() || unread && l.hangup.Load() })
 	}
 	l.revived.Store(false)
 	if l.finishing.Load() || l.in.Fits(1, 0) {
@@ -145,7 +152,13 @@ func (l *link) mayRead() bool {
 		return false
 	}
 	l.shrink()
-	return l.wait(func() bool { return l.finishing.Load() || l.revived.Load() })
+	if l.wait(func() bool { return l.finishing.Load() || l.revived.Load() }) {
+		return true
+	}
+	if l.hangup.Load() {
+		l.s.owner.Hung(l.s)
+	}
+	return false
 }
 
 // writingBroken returns why writing has ended before reading, if it has.
@@ -306,7 +319,8 @@ func (l *link) take() (published bool, err error) {
 		}
 		l.greeted()
 	}
-	if l.unscanned = !l.admitted.Load(); l.unscanned {
+	admitted := l.admitted.Load()
+	if l.unscanned = !admitted && l.start < l.end; !admitted {
 		return false, nil
 	}
 	return l.scan()

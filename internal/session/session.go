@@ -53,6 +53,8 @@ type Owner interface {
 	Ended(s *Session, reason error)
 	// Failed counts a stream that ended for a reason, after a handshake or not.
 	Failed(s *Session, reason error)
+	// Hung says that the peer has stopped writing while In may be full: it leaves.
+	Hung(s *Session)
 	// Trim is asked to call Trim on q when no sender is at work.
 	Trim(q *pipe.Queue)
 }

@@ -97,6 +97,9 @@ func (l *link) drain(self bool) {
 		l.pieces = l.pieces[:0]
 		if q.AtBoundary() {
 			l.command = l.control.take(l.command)
+			if l.shutdown.Load() {
+				l.command = l.command[:0] // answers come too late: to fail here would cut off what the peer has not read yet
+			}
 		}
 		if len(l.command) > 0 {
 			l.pieces = append(l.pieces, l.command)
