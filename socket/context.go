@@ -86,7 +86,7 @@ func (c *Context) add(s *base) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return net.ErrClosed
+		return fmt.Errorf("socket: the context: %w", net.ErrClosed)
 	}
 	c.sockets[s] = struct{}{}
 	return nil

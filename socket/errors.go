@@ -23,7 +23,7 @@ var (
 	// ErrUnroutable says that a ROUTER with RouterMandatory knows no such peer, or that the message has no body.
 	ErrUnroutable = errors.New("socket: no such peer")
 	// ErrTooLarge says that a message is above MessageBytes or MessageFrames.
-	ErrTooLarge = errors.New("socket: message too large")
+	ErrTooLarge = errors.New("socket: message above MessageBytes or MessageFrames")
 	// ErrEmpty says that a message has no frames.
 	ErrEmpty = errors.New("socket: message without frames")
 	// ErrPeerGone says that the peer that was asked is gone; its reply will not come.

@@ -45,6 +45,7 @@ func (s PeerState) String() string {
 // Peer describes one peer of a socket, or an endpoint that has none yet.
 type Peer struct {
 	Endpoint  string // given to Connect, or where it was accepted
+	Address   string // of the other end of its last stream, such as "192.0.2.1:40312"; "" on inproc, and where the system knows none
 	Identity  []byte // as announced, or made up by a ROUTER; nil: none
 	State     PeerState
 	Err       error // why there is no stream, or why the last one ended; nil: none has
@@ -69,6 +70,9 @@ func (b *base) Peers() []Peer {
 			identity = *known
 		}
 		p := Peer{Endpoint: m.endpoint, Identity: bytes.Clone(identity), State: m.state, Err: m.err}
+		if m.session != nil {
+			p.Address = m.session.Address()
+		}
 		p.SendQueue, _ = m.end.Out.Queued()
 		if b.traits.subscribable || m.end.In.State() == pipe.Draining { // what has just been published, TryRecv does not find yet
 			p.RecvQueue = m.end.In.Waiting()

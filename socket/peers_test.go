@@ -445,3 +445,28 @@ func TestPeersChanged(t *testing.T) {
 	dealer.Close()
 	<-change
 }
+
+func TestPeerAddresses(t *testing.T) {
+	overAll(t, func(s *scene) {
+		push, pull := open(s, socket.NewPush), open(s, socket.NewPull)
+		endpoint := s.unused()
+		s.ok(push.Connect(endpoint))
+		if got := push.Peers()[0].Address; got != "" {
+			s.Errorf("nobody is at %q", got)
+		}
+		s.ok(pull.Bind(endpoint))
+		s.ok(push.WaitConnected(s.ctx))
+		s.ok(pull.WaitPeers(s.ctx, 1))
+		there, here := push.Peers()[0].Address, pull.Peers()[0].Address
+		switch s.scheme {
+		case "tcp":
+			if "tcp://"+there != endpoint || !strings.HasPrefix(here, "127.0.0.1:") || here == there {
+				s.Errorf("at %q and %q of %s", there, here, endpoint)
+			}
+		case "inproc":
+			if there != "" || here != "" {
+				s.Errorf("at %q and %q", there, here)
+			}
+		}
+	})
+}

@@ -93,6 +93,7 @@ type Session struct {
 
 	mu       sync.Mutex
 	state    State
+	address  string             // of the peer, on the last stream
 	busy     int                // attempts to get a link that are under way
 	attempts int                // since a stream last stood for long
 	cancel   context.CancelFunc // of the dial under way
@@ -123,6 +124,13 @@ func Connect(config *Config, owner Owner, home *ioloop.Home, endpoint string, di
 // Another returns a session to the same place, on a pipe of its own.
 func (s *Session) Another() *Session {
 	return Connect(s.config, s.owner, s.home, s.Endpoint, s.dialer)
+}
+
+// Address tells people who is, or was, at the other end of the last stream: "" before there was one.
+func (s *Session) Address() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.address
 }
 
 // Start makes the first attempt of a session from Connect.
@@ -162,7 +170,7 @@ func (s *Session) carry(stream transport.Stream) (carried bool, err error) {
 		stream.Close()
 		return false, nil
 	}
-	s.state = Handshaking
+	s.state, s.address = Handshaking, stream.RemoteAddress()
 	s.mu.Unlock()
 	err = s.home.Attach(stream, l, func(st ioloop.Stream) {
 		l.stream = st
