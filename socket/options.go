@@ -53,7 +53,8 @@ type Options struct {
 	// LingerForever.
 	Linger time.Duration
 	// HandshakeTimeout bounds the time from a stream's first byte to its last handshake byte, and that of a dial.
-	// Default 10 s; Unlimited. It is 100 ms for an accepted stream while descriptors have run out, 2 s while 4096 shake hands.
+	// Default 10 s; Unlimited. It is 100 ms for an accepted stream while descriptors have run out, 2 s while 4096 shake hands;
+	// those that are not listened to, see RecvHWM, count among them.
 	HandshakeTimeout time.Duration
 	// ReconnectMin and ReconnectMax bound the wait before an endpoint is dialed again: it doubles from the one to the
 	// other, and up to a quarter is added at random. It begins anew after a stream that has stood for ReconnectMax. Defaults
