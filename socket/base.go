@@ -158,6 +158,7 @@ type base struct {
 	in          turn
 	recvWaiters []*ioloop.Waiter // in
 	recvSpares  ioloop.Waiters   // in
+	readable    chan struct{}    // in: nil while nobody has asked
 	received    uint64           // in
 	plain       bool             // in: messages pass as they are, whoever sent them
 	wanted      *subtrie.Counts  // in: of SUB, which takes those that begin with one of these topics; else nil

@@ -452,6 +452,7 @@ func (b *base) handleIn(l letter) {
 	case letterReady:
 		if b.fair.Add(l.queue.End) {
 			b.wakeReceiver()
+			b.tellReadable()
 		}
 	case letterHung:
 		b.depart(l.member)

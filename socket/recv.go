@@ -39,6 +39,33 @@ func (r receiver) TryRecv() (Message, error) {
 	return msg, err
 }
 
+// Readable returns a channel that is closed as soon as TryRecv may return something else than ErrWouldBlock: at once, when a message
+// arrives, or when the socket is closed. It is for select, beside other channels; ask anew each time.
+func (r receiver) Readable() <-chan struct{} {
+	b := r.base
+	b.in.lock()
+	defer b.in.unlock()
+	if b.readable == nil {
+		b.readable = make(chan struct{})
+	}
+	readable := b.readable
+	asking, _ := b.pattern.(*asking)
+	if e, _ := b.fair.Front(); e != nil || b.closed.Load() || asking != nil && asking.lost() {
+		b.tellReadable()
+	} else {
+		b.home.Load().Polled()
+	}
+	return readable
+}
+
+// tellReadable tells those who wait for a socket in select. The turn is held.
+func (b *base) tellReadable() {
+	if b.readable != nil {
+		close(b.readable)
+		b.readable = nil
+	}
+}
+
 // Messages returns an iterator over what is received. A message is valid until the next turn; Clone keeps it. The
 // iterator ends silently when the socket is closed, and with (zero, error) on any other error, such as ctx.Err().
 func (r receiver) Messages(ctx context.Context) iter.Seq2[Message, error] {
@@ -301,4 +328,5 @@ func (b *base) wakeReceivers() {
 	for len(b.recvWaiters) > 0 {
 		b.wakeReceiver()
 	}
+	b.tellReadable()
 }

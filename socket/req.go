@@ -202,11 +202,18 @@ func (p *asking) mayReceive() error {
 	if p.asked == nil {
 		return ErrState
 	}
-	if p.gone && p.asked.end.In.Waiting() == 0 {
+	if p.gone && p.asked.end.In.Waiting() == 0 { // lost
 		p.asked, p.gone, p.numbered = nil, false, true
 		return ErrPeerGone
 	}
 	return nil
+}
+
+// lost reports whether the next Recv says that the asked peer is gone.
+func (p *asking) lost() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked != nil && p.gone && p.asked.end.In.Waiting() == 0
 }
 
 // accept takes only the reply to the request under way, without its envelope.
