@@ -30,6 +30,7 @@ type core struct {
 
 	mu       sync.Mutex
 	machine  *dispatcher.Machine
+	interval time.Duration
 	wakeAt   time.Time // when run looks at the clock again
 	room     signal    // there may be room in the queue
 	ready    signal    // there may be results
@@ -37,6 +38,8 @@ type core struct {
 	idle     signal    // there may be no more tasks
 	draining bool
 	failed   error // why it ends; errClosing: by Close
+	over     bool  // the last write is made: nothing counts any more
+	sinks    []*sink
 
 	sending sync.Mutex    // around Take and sending, so that messages keep their order; taken before mu
 	kick    chan struct{} // run has something to pump, or has to look at the clock earlier
@@ -84,7 +87,7 @@ func (c *core) start(endpoints []string, context *socket.Context, cfg dispatcher
 	var life [8]byte
 	rand.Read(life[:])
 	cfg.Life = binary.BigEndian.Uint64(life[:])
-	c.machine = dispatcher.New(cfg, contents, time.Now())
+	c.machine, c.interval = dispatcher.New(cfg, contents, time.Now()), cfg.Interval
 	c.begin()
 	return nil
 }
@@ -126,6 +129,9 @@ func (c *core) receive() {
 	for {
 		count, err := c.router.RecvBatch(c.ctx, messages)
 		if err != nil {
+			c.mu.Lock()
+			c.fail(err) // unless it ends anyway: its context of sockets has been closed
+			c.mu.Unlock()
 			return
 		}
 		for i, message := range messages[:count] {
@@ -149,6 +155,7 @@ func (c *core) receive() {
 				c.machine.Received(string(message.Frame(0)), decoded[i], now)
 			}
 		}
+		clear(decoded)
 		c.changed()
 		c.mu.Unlock()
 		c.pump()
@@ -187,6 +194,9 @@ func (c *core) run() {
 		}
 		c.mu.Lock()
 		now := time.Now()
+		if late := now.Sub(c.wakeAt); late > c.interval {
+			c.machine.Late(late, now)
+		}
 		c.machine.Tick(now)
 		c.wakeAt = c.machine.Deadline(now)
 		timer.Reset(max(c.wakeAt.Sub(now), time.Millisecond))
@@ -283,8 +293,8 @@ func (c *core) failure() error {
 	return c.failed
 }
 
-// over is the error of calls after the end; under mu.
-func (c *core) over() error {
+// ending is the error of calls after the end; under mu.
+func (c *core) ending() error {
 	switch {
 	case c.failed == nil:
 		return nil
@@ -321,13 +331,17 @@ func (c *core) trySubmit(task *dispatcher.Task) (id, batch uint64, err error) {
 
 // offer gives a task to the machine; under mu.
 func (c *core) offer(task *dispatcher.Task) (id, batch uint64, err error) {
-	if err := c.over(); err != nil {
+	if err := c.ending(); err != nil {
 		return 0, 0, err
 	}
 	if c.draining {
 		return 0, 0, ErrDraining
 	}
-	if id, batch, err = c.machine.Submit(task, time.Now()); err != nil {
+	id, batch, err = c.machine.Submit(task, time.Now())
+	if errors.Is(err, ErrFull) && c.gather() {
+		id, batch, err = c.machine.Submit(task, time.Now())
+	}
+	if err != nil {
 		return 0, 0, err
 	}
 	c.nudge()
@@ -347,7 +361,7 @@ func (c *core) nudge() {
 // request asks the machine for something that may have to go to disk.
 func (c *core) request(ask func(*dispatcher.Machine, time.Time) (uint64, error)) error {
 	c.mu.Lock()
-	if err := c.over(); err != nil {
+	if err := c.ending(); err != nil {
 		c.mu.Unlock()
 		return err
 	}
@@ -365,7 +379,7 @@ func (c *core) request(ask func(*dispatcher.Machine, time.Time) (uint64, error))
 func (c *core) stored(batch uint64) error {
 	for batch != 0 {
 		c.mu.Lock()
-		done, over, written := c.machine.Stored() >= batch, c.over(), c.written.wait()
+		done, over, written := c.machine.Stored() >= batch, c.ending(), c.written.wait()
 		c.mu.Unlock()
 		if done || over != nil {
 			if done {
@@ -387,7 +401,7 @@ func (c *core) drain(ctx context.Context) error {
 		c.draining = true
 		c.ready.wake()
 		c.room.wake() // whoever waits for room waits in vain
-		left, over, idle := c.machine.Active(), c.over(), c.idle.wait()
+		left, over, idle := c.machine.Active(), c.ending(), c.idle.wait()
 		c.mu.Unlock()
 		switch {
 		case over != nil:
@@ -412,7 +426,7 @@ func (c *core) close() error {
 		c.mu.Unlock()
 		c.others.Wait()
 		err = errors.Join(c.lastWrite(), c.release())
-		if errors.Is(c.failed, errClosing) {
+		if c.failure() == nil {
 			close(c.ended)
 		}
 	})
@@ -421,7 +435,7 @@ func (c *core) close() error {
 
 // lastWrite keeps what the sink has done with from coming again.
 func (c *core) lastWrite() error {
-	if c.store == nil || !errors.Is(c.failed, errClosing) {
+	if c.store == nil || c.failure() != nil {
 		return nil
 	}
 	select {
@@ -431,9 +445,14 @@ func (c *core) lastWrite() error {
 		}
 	default:
 	}
+	c.mu.Lock()
+	c.gather()
+	c.over = true
 	c.machine.Written(time.Now())
 	c.machine.Hurry()
-	if ops := c.machine.Take(time.Now()).Write; len(ops) > 0 {
+	ops := c.machine.Take(time.Now()).Write
+	c.mu.Unlock()
+	if len(ops) > 0 {
 		return c.store.Write(ops)
 	}
 	return nil

@@ -97,8 +97,12 @@ func (c *crew) receive(l *line) {
 	for {
 		count, err := l.dealer.RecvBatch(c.ctx, messages)
 		if err != nil {
+			if c.ctx.Err() == nil {
+				c.log.Error("nothing more is heard from a dispatcher", "error", err)
+			}
 			return
 		}
+		clear(decoded)
 		decoded = decoded[:0]
 		for i, message := range messages[:count] {
 			messages[i] = socket.Message{} // what was decoded refers to its memory

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/dispatcher"
@@ -43,7 +44,8 @@ type DispatcherOptions[T, R any] struct {
 	// that are dead or cancelled are skipped.
 	Ordered bool
 
-	// QueueTasks and QueueBytes bound the tasks that the sink has not done with. Defaults 100,000 and 256 MiB.
+	// QueueTasks and QueueBytes bound the tasks that the sink has not done with; while their results fill QueueBytes, workers get no
+	// more tasks, so that only what they have already may go beyond. Defaults 100,000 and 256 MiB.
 	QueueTasks, QueueBytes int
 	// DeadLetters is how many there may be before no more tasks are accepted. Default 10,000.
 	DeadLetters int
@@ -188,16 +190,18 @@ func (o *DispatcherOptions[T, R]) complete() error {
 	case o.PayloadBytes < 1 || o.PayloadBytes > wire.PayloadBytesMax:
 		return &OptionError{"PayloadBytes", fmt.Sprintf("%d, want 1 to %d", o.PayloadBytes, wire.PayloadBytesMax)}
 	case o.QueueTasks < 1:
-		return &OptionError{"QueueTasks", "negative"}
+		return &OptionError{"QueueTasks", fmt.Sprintf("%d, want at least 1", o.QueueTasks)}
 	case o.QueueBytes < 1:
-		return &OptionError{"QueueBytes", "negative"}
+		return &OptionError{"QueueBytes", fmt.Sprintf("%d, want at least 1", o.QueueBytes)}
 	case o.DeadLetters < 1:
-		return &OptionError{"DeadLetters", "negative"}
-	case o.Attempts < 1:
-		return &OptionError{"Attempts", "negative"}
+		return &OptionError{"DeadLetters", fmt.Sprintf("%d, want at least 1", o.DeadLetters)}
+	case o.Attempts < 1 || o.Attempts > math.MaxInt32:
+		return &OptionError{"Attempts", fmt.Sprintf("%d, want 1 to %d", o.Attempts, math.MaxInt32)}
 	case o.Timeout < 0 && o.Timeout != Unlimited:
 		return &OptionError{"Timeout", "negative, and not Unlimited"}
-	case o.BackoffMin < 0 || o.BackoffMax < o.BackoffMin:
+	case o.BackoffMin < 0:
+		return &OptionError{"BackoffMin", fmt.Sprintf("%v is negative", o.BackoffMin)}
+	case o.BackoffMax < o.BackoffMin:
 		return &OptionError{"BackoffMax", fmt.Sprintf("%v, BackoffMin is %v", o.BackoffMax, o.BackoffMin)}
 	case o.Interval < intervalMin || o.Interval > intervalMax:
 		return &OptionError{"Interval", fmt.Sprintf("%v, want %v to %v", o.Interval, intervalMin, intervalMax)}
@@ -223,8 +227,8 @@ func (d *Dispatcher[T, R]) task(value T, opts *TaskOptions) (*dispatcher.Task, e
 		return task, nil
 	}
 	switch {
-	case opts.Attempts < 0:
-		return nil, &OptionError{"Attempts", "negative"}
+	case opts.Attempts < 0 || opts.Attempts > math.MaxInt32:
+		return nil, &OptionError{"Attempts", fmt.Sprintf("%d, want at most %d", opts.Attempts, math.MaxInt32)}
 	case opts.Timeout < 0 && opts.Timeout != Unlimited:
 		return nil, &OptionError{"Timeout", "negative, and not Unlimited"}
 	case opts.Durable && d.core.store == nil:

@@ -5,6 +5,8 @@ package workpool
 import (
 	"context"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/zwire-mq/zwire/patterns/workpool/internal/dispatcher"
@@ -16,7 +18,7 @@ import (
 // that of the store.
 func (d *Dispatcher[T, R]) Results(ctx context.Context) iter.Seq2[Result[R], error] {
 	return func(yield func(Result[R], error) bool) {
-		s := sink{core: d.core, batch: make([]dispatcher.Result, 0, sinkBatch)}
+		s := d.core.newSink()
 		defer s.end()
 		for {
 			more, err := s.take(ctx)
@@ -27,7 +29,7 @@ func (d *Dispatcher[T, R]) Results(ctx context.Context) iter.Seq2[Result[R], err
 			if !more {
 				return
 			}
-			for !s.empty() {
+			for !s.empty() && ctx.Err() == nil && d.core.ctx.Err() == nil {
 				taken := s.next()
 				r := Result[R]{ID: ID(taken.ID), Attempts: taken.Attempts, Redelivered: taken.Redelivered}
 				r.Value, r.Err = d.results.decode(taken.Value)
@@ -54,10 +56,29 @@ func (d *Dispatcher[T, R]) call(onResult func(Result[R])) {
 // sink is one loop over results.
 type sink struct {
 	core  *core
+	room  []dispatcher.Result
 	batch []dispatcher.Result
 	at    int
-	acked []uint64
 	told  time.Time // when the machine was told last what was done with
+
+	mu    sync.Mutex // within that of core
+	acked []uint64
+}
+
+func (c *core) newSink() *sink {
+	s := &sink{core: c, room: make([]dispatcher.Result, sinkBatch)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sinks = append(c.sinks, s)
+	return s
+}
+
+// gather tells the machine what all loops have done with, and reports whether that was anything; under mu.
+func (c *core) gather() (any bool) {
+	for _, s := range c.sinks {
+		any = s.tell() || any
+	}
+	return any
 }
 
 func (s *sink) empty() bool { return s.at == len(s.batch) }
@@ -69,19 +90,35 @@ func (s *sink) next() *dispatcher.Result {
 
 // turned notes the end of a turn.
 func (s *sink) turned(id uint64) {
+	s.mu.Lock()
 	s.acked = append(s.acked, id)
+	s.mu.Unlock()
 	if now := time.Now(); now.Sub(s.told) > sinkFlush {
 		s.told = now
 		s.core.mu.Lock()
 		s.tell()
+		if len(s.core.sinks) > 1 { // this one is not fast: others shall have the rest
+			s.putBack()
+		}
 		s.core.mu.Unlock()
 	}
 }
 
-// tell says what was done with; under mu.
-func (s *sink) tell() {
-	if len(s.acked) == 0 || s.core.failed != nil && s.core.store == nil {
-		return
+// putBack gives back what the loop has not looked at; under mu of core.
+func (s *sink) putBack() {
+	s.core.machine.PutBack(s.batch[s.at:])
+	s.batch = s.batch[:s.at]
+	if s.core.machine.Ready() {
+		s.core.ready.wake()
+	}
+}
+
+// tell says what was done with, and reports whether that was anything; under mu of core.
+func (s *sink) tell() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.acked) == 0 || s.core.over || s.core.failed != nil && s.core.store == nil {
+		return false
 	}
 	now := time.Now()
 	for _, id := range s.acked {
@@ -92,6 +129,7 @@ func (s *sink) tell() {
 		s.core.changed()
 		s.core.nudge()
 	}
+	return true
 }
 
 // take waits for results; without an error there are none any more when there is not more.
@@ -100,7 +138,7 @@ func (s *sink) take(ctx context.Context) (more bool, err error) {
 	for {
 		c.mu.Lock()
 		s.tell()
-		if err := c.over(); err != nil {
+		if err := c.ending(); err != nil {
 			c.mu.Unlock()
 			return false, err
 		}
@@ -108,7 +146,8 @@ func (s *sink) take(ctx context.Context) (more bool, err error) {
 			c.mu.Unlock()
 			return false, err
 		}
-		s.batch, s.at = c.machine.Results(s.batch[:0]), 0
+		share := (c.machine.Waiting() + len(c.sinks) - 1) / len(c.sinks) // several loops take turns
+		s.batch, s.at = c.machine.Results(s.room[:0:min(len(s.room), share)]), 0
 		over := c.draining && c.machine.Active() == 0
 		found := len(s.batch) > 0
 		var ready <-chan struct{}
@@ -116,6 +155,9 @@ func (s *sink) take(ctx context.Context) (more bool, err error) {
 			ready = c.ready.wait()
 		}
 		c.mu.Unlock()
+		if !found {
+			clear(s.room) // the results are the loop's
+		}
 		if found || over {
 			s.told = time.Now()
 			return found, nil
@@ -132,9 +174,9 @@ func (s *sink) take(ctx context.Context) (more bool, err error) {
 func (s *sink) end() {
 	s.core.mu.Lock()
 	defer s.core.mu.Unlock()
-	s.core.machine.PutBack(s.batch[s.at:])
 	s.tell()
-	if s.core.machine.Ready() {
-		s.core.ready.wake()
+	s.core.sinks = slices.DeleteFunc(s.core.sinks, func(other *sink) bool { return other == s })
+	if !s.core.over {
+		s.putBack()
 	}
 }

@@ -67,6 +67,9 @@ func NewWorker[T, R any](opts *WorkerOptions[T, R], do func(context.Context, Tas
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
+	if do == nil {
+		return nil, &OptionError{"do", "there is no function"}
+	}
 	tasks, results := limited[T]{o.TaskCodec, o.PayloadBytes}, limited[R]{o.ResultCodec, o.PayloadBytes}
 	c := &crew{log: o.Log, slots: o.Concurrency}
 	c.do = func(ctx context.Context, job *worker.Job) ([]byte, error) {
@@ -114,7 +117,7 @@ func (o *WorkerOptions[T, R]) complete() error {
 	case o.PayloadBytes < 1 || o.PayloadBytes > wire.PayloadBytesMax:
 		return &OptionError{"PayloadBytes", fmt.Sprintf("%d, want 1 to %d", o.PayloadBytes, wire.PayloadBytesMax)}
 	case o.Concurrency < 1:
-		return &OptionError{"Concurrency", "negative"}
+		return &OptionError{"Concurrency", fmt.Sprintf("%d, want at least 1", o.Concurrency)}
 	case o.Ahead < AheadNone:
 		return &OptionError{"Ahead", "negative, and not AheadNone"}
 	case len(o.Name) > wire.NameBytesMax:
@@ -124,7 +127,8 @@ func (o *WorkerOptions[T, R]) complete() error {
 }
 
 // Drain takes no more tasks, returns those that have not begun, finishes the others, and closes the worker when their results are
-// on their way. When ctx ends before, it goes on as Close and returns the error of ctx.
+// on their way. When ctx ends before, it goes on as Close and returns the error of ctx. The function must not call Drain or Close,
+// which wait for it.
 func (w *Worker) Drain(ctx context.Context) error {
 	drained := w.crew.drain()
 	select {

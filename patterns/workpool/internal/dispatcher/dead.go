@@ -14,8 +14,10 @@ import (
 func (m *Machine) die(t *task, now time.Time) {
 	m.leave(t)
 	m.counts.Died++
-	t.state, t.lease = dead, nil
+	m.set(t, dead)
+	t.lease = nil
 	m.dead[t.id] = t
+	m.tidy()
 	if t.durable {
 		m.put(t, store.Dead, now)
 	}

@@ -17,6 +17,10 @@ const (
 	messageTasks = 256
 	// workersMax bounds the workers: each costs a few hundred octets here, and more in its socket.
 	workersMax = 1 << 14
+	// cancelsMax bounds the cancelled leases in one message.
+	cancelsMax = 4096
+	// tombsMin is from how many entries without a task on it pays to take them out.
+	tombsMin = 1024
 	// creditMax bounds what a worker can ask for.
 	creditMax = 1 << 16
 	// writeWait is how long a change that nobody waits for may wait for one that somebody does: longer than a producer takes from the

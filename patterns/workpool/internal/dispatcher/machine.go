@@ -59,7 +59,8 @@ type Send struct {
 type state uint8
 
 const (
-	storing state = iota // its record is not on disk yet
+	fresh   state = iota
+	storing       // its record is not on disk yet
 	delayed
 	waiting
 	leased
@@ -68,6 +69,7 @@ const (
 	handed
 	dead
 	gone
+	states
 )
 
 type task struct {
@@ -134,8 +136,9 @@ type Machine struct {
 	tasks     map[uint64]*task // all but those gone
 	lastID    uint64
 	lastPlace uint64
-	active    int // tasks that are neither dead nor gone
-	bytes     int // their payloads
+	active    int         // tasks that are neither dead nor gone
+	bytes     int         // their payloads
+	in        [states]int // tasks
 	dead      map[uint64]*task
 
 	ready  ready
@@ -151,6 +154,7 @@ type Machine struct {
 
 	order   fifo.Queue[turn]  // ordered: accepted, not yet released to the sink
 	results fifo.Queue[*task] // done, for the sink
+	again   fifo.Queue[*task] // before these: put back
 
 	pending      []store.Op
 	pendingSince time.Time // when the first of them came, or the write before them ended
@@ -233,12 +237,31 @@ func (m *Machine) send(to string, message wire.Message) {
 	m.out.Send = append(m.out.Send, Send{to, message})
 }
 
-// assign gives tasks to workers, as long as there are both.
+// assign gives tasks to workers, as long as there are both, and room for what comes of them.
 func (m *Machine) assign(now time.Time) {
 	for m.ready.size() > 0 && m.free.size() > 0 {
-		t := m.ready.pop()
+		if m.bytes < m.cfg.QueueBytes || m.finished() == 0 {
+			t := m.ready.pop()
+			m.give(t, m.choose(t), now)
+			continue
+		}
+		// The sink shall take results first; but all may wait for the first in order.
+		if m.Ready() || m.in[handed] > 0 || m.order.Len() == 0 || m.order.First().task.state != waiting {
+			return
+		}
+		t := m.order.First().task
+		m.ready.remove(t)
 		m.give(t, m.choose(t), now)
 	}
+}
+
+// finished is how many tasks have a result that the sink has not done with.
+func (m *Machine) finished() int { return m.in[saving] + m.in[done] + m.in[handed] }
+
+func (m *Machine) set(t *task, to state) {
+	m.in[t.state]--
+	t.state = to
+	m.in[to]++
 }
 
 // choose is the worker that holds least, but another one than had the task before, if there is one.
@@ -261,7 +284,8 @@ func (m *Machine) give(t *task, w *worker, now time.Time) {
 	w.held = append(w.held, l)
 	w.lastGiven = m.lastLease
 	m.refree(w)
-	t.state, t.lease, t.lastWorker = leased, l, w.id
+	m.set(t, leased)
+	t.lease, t.lastWorker = l, w.id
 	t.attempts++
 
 	limit := time.Duration(0)
@@ -368,12 +392,12 @@ func (m *Machine) ripen(t *task, now time.Time) {
 		m.die(t, now)
 		return
 	case t.notBefore.After(now):
-		t.state = delayed
+		m.set(t, delayed)
 		if due.IsZero() || t.notBefore.Before(due) {
 			due = t.notBefore
 		}
 	case t.state != waiting:
-		t.state = waiting
+		m.set(t, waiting)
 		m.ready.push(t)
 	}
 	if due.IsZero() {

@@ -445,3 +445,99 @@ func TestReady(t *testing.T) {
 		}
 	}
 }
+
+// TestLate: a dispatcher that was stopped for long gives nobody up, and fails no attempt, before it has heard what came meanwhile.
+func TestLate(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		s := newScene(t, nil)
+		s.hello("a", 5)
+		s.submit(Task{})
+		s.take()
+		const stopped = time.Hour
+		s.now = s.now.Add(stopped)
+		if told {
+			s.m.Late(stopped, s.now)
+		}
+		s.pass(0)
+		s.answer("a", 5, wire.Done)
+		if got := len(s.results()) == 1; got != told {
+			t.Errorf("told %v: the answer counts: %v", told, got)
+		}
+		if lost := s.m.Stats(s.now).WorkersLost; lost > 0 == told {
+			t.Errorf("told %v: %d workers lost", told, lost)
+		}
+		s.submit(Task{})
+		s.hello("a", 5)
+		s.take()
+		s.pass(time.Minute)
+		if lost := s.m.Stats(s.now).WorkersLost; lost == 0 {
+			t.Error("a silent worker is not given up any more")
+		}
+	}
+}
+
+// TestTombs: tasks that are cancelled, or done with, leave nothing behind, whatever waits in front of them.
+func TestTombs(t *testing.T) {
+	const rounds = 10 * tombsMin
+	for _, ordered := range []bool{false, true} {
+		s := newScene(t, func(cfg *Config) { cfg.Ordered, cfg.DeadLetters = ordered, 1 })
+		s.submit(Task{})
+		for range rounds {
+			if _, err := s.m.Cancel(s.submit(Task{}), s.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if a, b := s.m.ready.line.Len(), s.m.order.Len(); a > 2*tombsMin || b > 2*tombsMin {
+			t.Errorf("%d and %d entries for one task", a, b)
+		}
+	}
+	s := newScene(t, nil)
+	s.hello("a", 5)
+	for range rounds {
+		id := s.submit(Task{})
+		s.take()
+		s.answer("a", 5, wire.Done)
+		if _, err := s.m.Cancel(id, s.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := s.m.results.Len(); n > 2*tombsMin {
+		t.Errorf("%d entries without a result", n)
+	}
+}
+
+// TestPutBack: what is put back comes first again, in its order.
+func TestPutBack(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 9)
+	var want []uint64
+	for range 6 {
+		want = append(want, s.submit(Task{}))
+		s.take()
+		s.answer("a", 9, wire.Done)
+	}
+	taken := s.m.Results(make([]Result, 0, 4))
+	s.m.PutBack(taken[2:])
+	taken = taken[:2]
+	s.m.PutBack(taken[1:])
+	s.m.Acked(taken[0].ID, s.now)
+	if got := s.results(); !slices.Equal(got, want[1:]) {
+		t.Errorf("%v, want %v", got, want[1:])
+	}
+	if s.m.Active() != 0 || s.m.Ready() {
+		t.Error("something is left")
+	}
+}
+
+// TestBeatsOfLiars: a beat that names leases without end is answered within bounds.
+func TestBeatsOfLiars(t *testing.T) {
+	s := newScene(t, nil)
+	s.hello("a", 1)
+	s.take()
+	s.m.Received("a", &wire.Beat{Credit: 1, Leases: make([]uint64, 1<<17)}, s.now)
+	for _, send := range s.m.Take(s.now).Send {
+		if cancel, is := send.Message.(*wire.Cancel); is && len(cancel.Leases) > cancelsMax {
+			t.Errorf("%d leases cancelled at once", len(cancel.Leases))
+		}
+	}
+}

@@ -57,4 +57,7 @@ func (r *ready) remove(t *task) {
 	}
 	t.turn = 0
 	r.inLine--
+	if n := r.line.Len(); n > tombsMin && n > 2*r.inLine {
+		r.line.Keep(func(e turn) bool { return e.task.turn == e.place })
+	}
 }

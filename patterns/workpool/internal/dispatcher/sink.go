@@ -20,7 +20,7 @@ type Result struct {
 
 // release gives a task with its result to the sink, in its turn.
 func (m *Machine) release(t *task) {
-	t.state = done
+	m.set(t, done)
 	if m.cfg.Ordered {
 		m.advance()
 		return
@@ -47,12 +47,16 @@ func (m *Machine) advance() {
 
 // Results moves results to the sink, as many as there is room for in to. Each has to be Acked.
 func (m *Machine) Results(to []Result) []Result {
-	for len(to) < cap(to) && m.results.Len() > 0 {
-		t := m.results.Pop()
+	for len(to) < cap(to) && m.Ready() {
+		from := &m.results
+		if m.again.Len() > 0 {
+			from = &m.again
+		}
+		t := from.Pop()
 		if t.state != done { // cancelled meanwhile
 			continue
 		}
-		t.state = handed
+		m.set(t, handed)
 		to = append(to, Result{t.id, int(t.attempts), t.redelivered, t.payload})
 	}
 	return to
@@ -72,18 +76,31 @@ func (m *Machine) PutBack(results []Result) {
 	var again fifo.Queue[*task]
 	for i := range results {
 		if t := m.tasks[results[i].ID]; t != nil && t.state == handed {
-			t.state = done
+			m.set(t, done)
 			again.Push(t)
 		}
 	}
-	for m.results.Len() > 0 {
-		again.Push(m.results.Pop())
+	for m.again.Len() > 0 {
+		again.Push(m.again.Pop())
 	}
-	m.results = again
+	m.again = again
+}
+
+// Waiting is how many results there are for the sink, at most.
+func (m *Machine) Waiting() int { return m.again.Len() + m.results.Len() }
+
+// tidy takes entries without a task out of queues in which they have become too many.
+func (m *Machine) tidy() {
+	if n := m.order.Len(); n > tombsMin && n > 2*m.active {
+		m.order.Keep(func(e turn) bool { return e.task.place == e.place && e.task.state != dead && e.task.state != gone })
+	}
+	if n := m.results.Len(); n > tombsMin && n > 2*m.in[done] {
+		m.results.Keep(func(t *task) bool { return t.state == done })
+	}
 }
 
 // Ready says whether there are results for the sink.
-func (m *Machine) Ready() bool { return m.results.Len() > 0 }
+func (m *Machine) Ready() bool { return m.Waiting() > 0 }
 
 // Active is how many tasks are neither dead nor done with.
 func (m *Machine) Active() int { return m.active }
@@ -135,25 +152,12 @@ type WorkerStats struct {
 	Silent       time.Duration
 }
 
-// Stats goes through all tasks.
+// Stats goes through all workers.
 func (m *Machine) Stats(now time.Time) Stats {
 	s := Stats{
 		Counts: m.counts, DeadLetters: len(m.dead), QueueBytes: m.bytes, Workers: make([]WorkerStats, 0, len(m.workers)),
+		Waiting: m.in[waiting], Delayed: m.in[delayed], Leased: m.in[leased], Storing: m.in[storing], Results: m.finished(),
 		AcceptedPerSecond: m.rates.accepted, DonePerSecond: m.rates.done,
-	}
-	for _, t := range m.tasks {
-		switch t.state {
-		case waiting:
-			s.Waiting++
-		case delayed:
-			s.Delayed++
-		case leased:
-			s.Leased++
-		case storing:
-			s.Storing++
-		case saving, done, handed:
-			s.Results++
-		}
 	}
 	for _, w := range m.workers {
 		s.Workers = append(s.Workers, WorkerStats{w.name, w.credit, len(w.held), w.done, w.failed, max(now.Sub(w.heard), 0)})

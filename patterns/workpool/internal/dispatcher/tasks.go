@@ -35,7 +35,7 @@ func (m *Machine) Submit(submitted *Task, now time.Time) (id, batch uint64, err 
 	m.counts.Accepted++
 	m.enter(t)
 	if t.durable {
-		t.state = storing
+		m.set(t, storing)
 		m.put(t, store.Queued, now)
 		m.pendingTasks = append(m.pendingTasks, t)
 		return t.id, m.awaited(), nil
@@ -81,7 +81,7 @@ func (m *Machine) restore(r *store.Record, now time.Time) {
 	m.lastID = max(m.lastID, t.id)
 	switch r.State {
 	case store.Dead:
-		t.state = dead
+		m.set(t, dead)
 		m.dead[t.id] = t
 		return
 	case store.Done:
@@ -166,7 +166,7 @@ func (m *Machine) finish(t *task, value []byte, now time.Time) {
 		m.release(t)
 		return
 	}
-	t.state = saving
+	m.set(t, saving)
 	m.put(t, store.Done, now)
 	m.pendingTasks = append(m.pendingTasks, t)
 }
@@ -190,7 +190,7 @@ func (m *Machine) attemptFailed(t *task, w *worker, text string, now time.Time) 
 	}
 	m.counts.Retries++
 	t.notBefore = now.Add(m.backoff(t.attempts))
-	t.state = delayed
+	m.set(t, delayed)
 	if t.durable {
 		m.put(t, store.Queued, now)
 	}
@@ -244,8 +244,10 @@ func (m *Machine) Cancel(id uint64, now time.Time) (batch uint64, err error) {
 
 // forget is the end of a task.
 func (m *Machine) forget(t *task, now time.Time) {
-	t.state, t.payload = gone, nil
+	m.set(t, gone)
+	t.payload = nil
 	delete(m.tasks, t.id)
+	m.tidy()
 	if t.durable {
 		m.write(store.Op{ID: t.id}, now)
 	}

@@ -101,7 +101,7 @@ func (m *Machine) result(w *worker, r *wire.Result, now time.Time) {
 		m.counts.Returned++
 		m.notBegun(t, now)
 	default:
-		m.attemptFailed(t, w, string(r.Value), now)
+		m.attemptFailed(t, w, string(r.Value[:min(len(r.Value), wire.TextBytesMax+1)]), now)
 	}
 }
 
@@ -122,8 +122,10 @@ func (m *Machine) beat(w *worker, leases []uint64, now time.Time) {
 				continue
 			}
 		}
-		w.cancels = append(w.cancels, number)
-		m.touch(w)
+		if len(w.cancels) < cancelsMax { // the next beat names the others again
+			w.cancels = append(w.cancels, number)
+			m.touch(w)
+		}
 	}
 	grace := graceIntervals * m.cfg.Interval
 	for i := len(w.held) - 1; i >= 0; i-- { // dropping one moves the last, which was looked at
@@ -191,6 +193,30 @@ func (m *Machine) tickWorkers(now time.Time) {
 			m.send(w.id, &wire.Alive{})
 		}
 	}
+}
+
+// Late says that nothing has been looked at for so long: the process was stopped, or had no processor. Workers that were not heard
+// meanwhile, and attempts that were not answered, are not to blame.
+func (m *Machine) Late(late time.Duration, now time.Time) {
+	for _, w := range m.roster {
+		w.heard = earliest(w.heard.Add(late), now)
+		if !w.away.IsZero() {
+			w.away = earliest(w.away.Add(late), now)
+		}
+	}
+	for _, l := range m.leases {
+		l.given = earliest(l.given.Add(late), now)
+		if t := l.task; t != nil && t.timerPlace != 0 {
+			m.schedule(t, t.due.Add(late))
+		}
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // Unsent takes back a message: the queue to its worker is full, or the worker is not connected. It gets nothing more until it is

@@ -18,6 +18,19 @@ func (q *Queue[T]) Len() int { return len(q.items) - q.head }
 // Push adds an item at the end.
 func (q *Queue[T]) Push(item T) { q.items = append(q.items, item) }
 
+// Keep takes out the items that are not kept.
+func (q *Queue[T]) Keep(kept func(T) bool) {
+	n := 0
+	for _, item := range q.items[q.head:] {
+		if kept(item) {
+			q.items[n] = item
+			n++
+		}
+	}
+	clear(q.items[n:])
+	q.items, q.head = q.items[:n], 0
+}
+
 // First is the item that Pop takes next; there must be one.
 func (q *Queue[T]) First() T { return q.items[q.head] }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -77,7 +78,7 @@ func Cut(text string) string {
 	for end > TextBytesMax-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return text[:end]
+	return strings.Clone(text[:end]) // the rest is not kept
 }
 
 // reader takes fields off a frame; after the first failure it returns zeros.

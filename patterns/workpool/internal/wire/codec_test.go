@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -157,4 +158,17 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("% x decodes to %#v, which is % x", frame, m, again)
 		}
 	})
+}
+
+// TestCutKeepsLittle: a text that was cut does not keep the memory of the whole one.
+func TestCutKeepsLittle(t *testing.T) {
+	const whole = 64 << 20
+	cut := Cut(strings.Repeat("x", whole))
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	if len(cut) != TextBytesMax || memory.HeapAlloc > whole/2 {
+		t.Errorf("%d octets keep a heap of %d", len(cut), memory.HeapAlloc)
+	}
+	runtime.KeepAlive(cut)
 }
