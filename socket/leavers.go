@@ -8,6 +8,9 @@ import "slices"
 // as one queue; beyond that new peers are not listened to: else who connects, sends and leaves, again and again, would fill
 // the memory of a process that is slow to receive.
 //
+// Where a stream is read by a goroutine of its own (see ioloop), one that is not read is not seen to end: such a peer leaves when
+// its messages have been received.
+//
 //	peer leaves ── its queue is not empty ──> members ── hold RecvHWM, or QueueBytes ──> new peers wait in postponed
 //	received ── weigh ──> fewer ── letterAdmit ──> they are admitted
 type leavers struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/zwire-mq/zwire/internal/pipe"
 	"github.com/zwire-mq/zwire/internal/session"
 	"github.com/zwire-mq/zwire/internal/zmtp"
+	"github.com/zwire-mq/zwire/transport/inproc"
 )
 
 // The life of a member:
@@ -335,12 +336,14 @@ func (b *base) end(m *member) {
 	b.pattern.ended(m)
 	lost := b.discard(m)
 	b.table.Lock()
-	m.lost = lost
 	m.ended = true
 	closing := m.closing
+	if !m.again {
+		m.lost = lost
+	}
 	var refused *RefusedError
 	var next *member
-	if !m.accepted && !closing && (errors.As(m.err, &refused) || m.err == ErrMismatch) {
+	if !m.accepted && !closing && (errors.As(m.err, &refused) || m.err == ErrMismatch || m.err == inproc.ErrTooManyWaiters) {
 		m.state = PeerRefused // Peers goes on to show it
 	} else {
 		m.state = PeerClosed
@@ -352,10 +355,10 @@ func (b *base) end(m *member) {
 	b.table.Unlock()
 	switch {
 	case lost == 0:
-	case closing:
-		b.counts.drop(DropLinger, lost)
 	case m.again:
 		b.counts.drop(DropGivenUp, lost)
+	case closing:
+		b.counts.drop(DropLinger, lost)
 	default:
 		b.counts.drop(DropPeerGone, lost)
 	}

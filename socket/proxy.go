@@ -37,6 +37,7 @@ func Proxy(ctx context.Context, front, back Socket) error {
 		_, to := way[1].(interface{ sends() })
 		if from && to {
 			both.Go(func() { cancel(forward(ctx, way[0].root(), way[1].root())) })
+			both.Go(func() { cancel(way[0].root().outlast(ctx)) })
 			both.Go(func() { cancel(way[1].root().outlast(ctx)) })
 		}
 	}

@@ -200,17 +200,27 @@ func TestProxyOneWayEnds(t *testing.T) {
 	})
 }
 
-// A message that waits for room when a Proxy ends is counted.
+// A message that waits for room when a Proxy ends, because ctx does or the side that it came from is closed, is counted.
 func TestProxyEndsWithAMessage(t *testing.T) {
 	overAll(t, func(s *scene) {
-		source, front, back := open(s, socket.NewPush), open(s, socket.NewPull), open(s, socket.NewPush)
-		s.link(front, source)
-		stop := proxy(s, front, back)
-		s.send(source, "it waits")
-		s.eventually("it is taken", func() bool { return front.Stats().Received == 1 })
-		stop()
-		if got := back.Stats().Dropped; got[socket.DropGivenUp] != 1 || len(got) != 1 {
-			s.Errorf("dropped %v", got)
+		for _, want := range []error{context.Canceled, net.ErrClosed} {
+			source, front, back := open(s, socket.NewPush), open(s, socket.NewPull), open(s, socket.NewPush)
+			s.link(front, source)
+			ctx, cancel := context.WithCancel(s.ctx)
+			ended := make(chan error, 1)
+			go func() { ended <- socket.Proxy(ctx, front, back) }()
+			s.send(source, "it waits")
+			s.eventually("it is taken", func() bool { return front.Stats().Received == 1 })
+			if want == context.Canceled {
+				cancel()
+			} else {
+				s.ok(front.Close())
+			}
+			s.is("Proxy", <-ended, want)
+			if got := back.Stats().Dropped; got[socket.DropGivenUp] != 1 || len(got) != 1 {
+				s.Errorf("dropped %v", got)
+			}
+			cancel()
 		}
 	})
 }

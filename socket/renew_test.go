@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zwire-mq/zwire/socket"
+	"github.com/zwire-mq/zwire/socket/sockettest"
 )
 
 // RFC 28, The REQ Socket Type: what a ROUTER's application gets is an empty frame and the request, before a request was given up
@@ -89,6 +90,31 @@ func TestGivenUpBeforeItWent(t *testing.T) {
 		}
 		s.ok(rep.Close())
 		s.ok(<-served)
+	})
+}
+
+// A request without a number that is given up takes its stream along, to a REP too: what is left of it shall not be answered later.
+func TestPlainGivenUp(t *testing.T) {
+	sockettest.Wire(t, func(t *testing.T, endpoint string) {
+		req := hostileNew(t, "REQ", func(o *socket.Options) { o.ReconnectMin = time.Millisecond }).(*socket.Req)
+		l := sockettest.Listen(t, endpoint)
+		if err := req.Connect(l.Endpoint()); err != nil {
+			t.Fatal(err)
+		}
+		raw := l.Accept()
+		raw.Handshake("REP")
+		wireSend(t, req, "first")
+		if got := texts(raw.ReadMessage()); !equal(got, []string{"", "first"}) {
+			t.Fatalf("asked %q", got)
+		}
+		req.Reset()
+		raw.ExpectClosed()
+		raw = l.Accept()
+		raw.Handshake("REP")
+		wireSend(t, req, "second")
+		asked := texts(raw.ReadMessage())
+		raw.Send(octets(append(asked[:len(asked)-1:len(asked)-1], "answer")...)...)
+		wireRecv(t, req, "answer")
 	})
 }
 

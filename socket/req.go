@@ -125,6 +125,9 @@ type asking struct {
 
 const numberBytes = 4
 
+// plainBytes is the head of a plain request.
+const plainBytes = 2
+
 func (p *asking) number() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,11 +146,12 @@ func (p *asking) giveUp() {
 	defer b.out.unlock()
 	p.mu.Lock()
 	m, gone := p.asked, p.gone
+	numbered := len(p.head) > plainBytes
 	if m != nil {
 		p.asked, p.gone, p.numbered = nil, false, true
 	}
 	p.mu.Unlock()
-	if m != nil && !gone && !m.carries() {
+	if m != nil && !gone && !(m.carries() && (numbered || m.accepted)) {
 		b.renew(m)
 	}
 }

@@ -5,6 +5,7 @@ package session
 import (
 	"bytes"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -128,5 +129,29 @@ func TestReadMoreWithoutMessages(t *testing.T) {
 	defer l.pulse.stop()
 	if !l.s.ReadMore() {
 		t.Error("a message is not seen")
+	}
+}
+
+// ended is a stream that the peer has closed.
+type ended struct{ *inbox }
+
+func (ended) Read([]byte) (int, error) { return 0, io.EOF }
+
+// A peer that leaves before it is admitted: one that was accepted is seen to. One that was connected to is not, since what its owner
+// does about Attach would meet no stream, or the next one.
+func TestHangupBeforeAdmit(t *testing.T) {
+	for _, accepted := range []bool{true, false} {
+		l := silent(ended{&inbox{}}, readPaused, time.Now().Add(time.Hour))
+		defer l.pulse.stop()
+		l.s.Accepted = accepted
+		l.admitted.Store(false)
+		l.Readable(true, false)
+		if l.failed != accepted {
+			t.Errorf("accepted %v: its end is seen: %v", accepted, l.failed)
+		}
+		l.listen()
+		if l.Resume(); !l.failed {
+			t.Errorf("accepted %v: its end is not seen after Admit", accepted)
+		}
 	}
 }

@@ -139,7 +139,9 @@ func (l *link) read(once bool) {
 // mayRead reports whether there is room for messages, or else pauses.
 func (l *link) mayRead() bool {
 	if !l.admitted.Load() {
-		unread := !l.unscanned // who has left without a word is seen to have
+		// Who was accepted and has left without a word is seen to have. To the others Attach may not have come yet, and must not
+		// after their stream is gone.
+		unread := l.s.Accepted && !l.unscanned
 		return l.wait(func() bool { return l.admitted.Load() || unread && l.hangup.Load() })
 	}
 	l.revived.Store(false)
