@@ -206,7 +206,7 @@ func (p *asking) mayReceive() error {
 	if p.asked == nil {
 		return ErrState
 	}
-	if p.gone && p.asked.end.In.Waiting() == 0 { // lost
+	if p.unanswered() {
 		p.asked, p.gone, p.numbered = nil, false, true
 		return ErrPeerGone
 	}
@@ -217,8 +217,11 @@ func (p *asking) mayReceive() error {
 func (p *asking) lost() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.asked != nil && p.gone && p.asked.end.In.Waiting() == 0
+	return p.asked != nil && p.unanswered()
 }
+
+// unanswered reports whether the asked peer has gone without a reply. mu is held.
+func (p *asking) unanswered() bool { return p.gone && p.asked.end.In.Waiting() == 0 }
 
 // accept takes only the reply to the request under way, without its envelope.
 func (p *asking) accept(m *member, encoded []byte) (int, verdict) {
